@@ -98,9 +98,8 @@ async def get_usage(request: Request) -> Response:
         )
     oldest = datetime.now(UTC).date() - timedelta(days=caller.context.settings.keep_usage_days)
     store = UsageStore(caller.context.redis)
-    found = await store.days(caller.owner, max(first, oldest), last)
-    used = await store.bytes_used(caller.owner)
-    return uncached(Usage(owner=caller.owner, bytes_stored=used.stored, days=list(map(_day, found))))
+    found, stored = await store.days(caller.owner, max(first, oldest), last)
+    return uncached(Usage(owner=caller.owner, bytes_stored=stored, days=list(map(_day, found))))
 
 
 def _day(used: UsageDay) -> DayUsage:

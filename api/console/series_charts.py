@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from markupsafe import Markup
 
+from api.accounts.usage import DEFAULT_DAYS
 from api.console import charts
 from api.console.formats import moment
 from api.console.texts import Text
@@ -17,6 +18,7 @@ IN_CHART: Final[Mapping[str, int]] = {"hour": 1, "day": 1, "month": 6}
 IN_TABLE: Final[Mapping[str, int]] = {"hour": 5, "day": 4, "month": 24}
 """How many one line of the table stands for: few enough to be read out."""
 PERCENTILES: Final = ("p50", "p95", "p99")
+ENDS: Final = ("succeeded", "failed", "cancelled")
 
 Values = Sequence[float | None]
 
@@ -134,6 +136,36 @@ class DepthCharts:
             most_oldest_s=_most(oldest_s),
             rows=rows[::-1],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class DayChart:
+    """An owner's jobs that ended, by day.
+
+    Attributes:
+        bars: The chart.
+        jobs, failed: How many there are in all.
+        first, last: The days at its ends.
+    """
+
+    bars: Markup
+    jobs: int
+    failed: int
+    first: date
+    last: date
+
+    @classmethod
+    def of(cls, usage: Mapping[str, Any], query: Mapping[str, str], t: Text) -> "DayChart":
+        """What `GET /v1/usage` has answered. query: `first` and `last`, as it was asked; the API has checked them."""
+        last = date.fromisoformat(query["last"]) if query.get("last") else datetime.now(UTC).date()
+        month = timedelta(days=min(DEFAULT_DAYS - 1, last.toordinal() - 1))
+        first = date.fromisoformat(query["first"]) if query.get("first") else last - month
+        by_day = {day["day"]: day["kinds"] for day in usage["days"]}
+        drawn = [by_day.get((first + timedelta(days=n)).isoformat(), ()) for n in range((last - first).days + 1)]
+        failed = [sum(kind["failed"] for kind in kinds) for kinds in drawn]
+        jobs = [sum(kind[state] for kind in kinds for state in ENDS) for kinds in drawn]
+        label = t("usage.chart")
+        return cls(charts.bars(jobs, label, failed, width=480, height=80), sum(jobs), sum(failed), first, last)
 
 
 def range_of(query: Mapping[str, str]) -> str:

@@ -78,14 +78,17 @@ class UsageStore:
         stored, unfinished, today = await self._bytes_used({"owner": owner})
         return BytesUsed(int(stored), int(unfinished), int(today))
 
-    async def days(self, owner: str, first: date, last: date) -> list[UsageDay]:
-        """The days from `first` to `last`, both included, on which the owner used something."""
+    async def days(self, owner: str, first: date, last: date) -> tuple[list[UsageDay], int]:
+        """The days from `first` to `last`, both included, on which the owner used something; and the bytes that it has
+        in the storage now. In one round trip."""
         days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
         async with self._redis.pipeline(transaction=False) as pipe:
             for day in days:
                 pipe.hgetall(_key(owner, day))
-            found = await pipe.execute()
-        return [UsageDay.from_hash(day, raw) for day, raw in zip(days, found, strict=True) if raw]
+            pipe.hget(STORED, owner)
+            *found, stored = await pipe.execute()
+        used = [UsageDay.from_hash(day, raw) for day, raw in zip(days, found, strict=True) if raw]
+        return used, max(int(stored or 0), 0)
 
     async def all_stored(self) -> dict[str, int]:
         """What each owner is counted to have in the storage, in bytes."""

@@ -1,15 +1,12 @@
 """What an owner has used, by day and kind."""
 
-from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from fastapi import Response
 
-from api.accounts.usage import DEFAULT_DAYS
 from api.console.calls import ApiCall, ProblemError
-from api.console.charts import bars
 from api.console.owner_choice import chosen_owner, known_owners
+from api.console.series_charts import DayChart
 from api.console.visit import ConsoleRouter, Visit
 
 router = ConsoleRouter()
@@ -31,9 +28,6 @@ async def show_usage(visit: Visit) -> Response:
             raise
         return visit.show("accounts/usage.html", **values)
     days = [{**day, **_sum(day["kinds"])} for day in usage["days"]]
-    by_day = {day["day"]: day for day in days}
-    drawn = [by_day.get(day, {"jobs": None, "failed": None}) for day in _days(visit.query)]
-    chart = bars([day["jobs"] for day in drawn], visit.t("usage.chart"), [day["failed"] for day in drawn])
     by_kind: dict[str, list[dict[str, Any]]] = {}
     for day in days:
         for kind in day["kinds"]:
@@ -42,16 +36,9 @@ async def show_usage(visit: Visit) -> Response:
     total = {
         name: sum(day[name] for day in days) for name in ("bytes_in", "bytes_out", "jobs", "failed", "cpu_seconds")
     }
+    chart = DayChart.of(usage, visit.query, visit.t)
     values |= {"usage": usage, "days": days[::-1], "kinds": kinds, "chart": chart, "total": total}
     return visit.show("accounts/usage.html", **values)
-
-
-def _days(query: Mapping[str, str]) -> list[str]:
-    """The days that are asked for; the API has checked them."""
-    last = date.fromisoformat(query.get("last") or f"{datetime.now(UTC):%Y-%m-%d}")
-    month = timedelta(days=min(DEFAULT_DAYS - 1, last.toordinal() - 1))
-    first = date.fromisoformat(query["first"]) if query.get("first") else last - month
-    return [(first + timedelta(days=n)).isoformat() for n in range((last - first).days + 1)]
 
 
 def _sum(kinds: list[dict[str, Any]]) -> dict[str, Any]:

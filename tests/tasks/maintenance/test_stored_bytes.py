@@ -48,7 +48,7 @@ async def test_uploads_bodies_and_outputs_count_once(
     sizes = {output.sha256: output.bytes}
     await worker.finish(await worker.one(), blobs=[output.sha256], bytes=output.bytes, sizes=sizes, cpu_ms=70)
     assert await stored(redis) == 3210
-    (day,) = await UsageStore(redis).days("dev", (today := datetime.now(UTC).date()) - timedelta(days=1), today)
+    (day,), _ = await UsageStore(redis).days("dev", (today := datetime.now(UTC).date()) - timedelta(days=1), today)
     assert (day.bytes_in, day.bytes_out, day.stored_bytes) == (220, 3000, 3210)
     assert (day.jobs, day.cpu_ms) == ({"echo": {"succeeded": 1}}, {"echo": 70})
 

@@ -9,7 +9,7 @@ from fastapi import Response
 from api.console import troubles
 from api.console.calls import ApiCall, ProblemError, at
 from api.console.forms import count_in
-from api.console.series_charts import RANGES, SeriesCharts, range_of
+from api.console.series_charts import RANGES, DayChart, SeriesCharts, range_of
 from api.console.troubles import Trouble
 from api.console.visit import ROOT, ConsoleRouter, Notice, Visit
 
@@ -29,7 +29,7 @@ Found = Mapping[str, Any]
 async def show_overview(visit: Visit) -> Response:
     """The state of everything that the visitor may see."""
     api, everyone = visit.api, "*" if visit.access.is_admin else None
-    (alerts, queues, workers, lanes, series), (jobs, failures, checks, endpoints) = await asyncio.gather(
+    (alerts, queues, workers, lanes, series), (jobs, failures, checks, endpoints, days) = await asyncio.gather(
         asyncio.gather(
             api.find("/v1/alerts"),
             api.find("/v1/queues"),
@@ -42,6 +42,7 @@ async def show_overview(visit: Visit) -> Response:
             api.find("/v1/failures", walk=WALKED, owner=everyone),
             _checks(visit),
             _own_endpoints(visit),
+            _own_days(visit),
         ),
     )
     counts: dict[str, int] = jobs["counts"] if jobs else {}
@@ -60,6 +61,7 @@ async def show_overview(visit: Visit) -> Response:
         alerts=alerts["alerts"] if alerts else None,
         checks=checks,
         history=SeriesCharts.of(series, visit.t) if series else None,
+        days=DayChart.of(days, {}, visit.t) if days and days["days"] else None,
         ranges=RANGES,
         causes=failures["groups"][:CAUSES] if failures else None,
         is_cut=bool(failures) and failures["at_least"],
@@ -117,6 +119,11 @@ async def _own_endpoints(visit: Visit) -> list[Found]:
         return []
     found = await visit.api.find("/v1/endpoints", health=True, limit=ENDPOINTS)
     return found["endpoints"] if found else []
+
+
+async def _own_days(visit: Visit) -> Found | None:
+    """What an owner's jobs came to, by day. Admins see those of all owners, by minutes."""
+    return None if visit.access.is_admin else await visit.api.find("/v1/usage")
 
 
 async def _checks(visit: Visit) -> dict[str, Found]:

@@ -169,3 +169,17 @@ async def test_the_past_is_drawn_and_in_a_table(
         assert page.count('<svg class="chart"') == 3
         assert '<rect class="bar failed"' in page
         assert 0 < page.count("<tr>") < 50
+
+
+async def test_an_owner_sees_its_own_jobs_by_day(
+    owner: httpx.AsyncClient, bob: httpx.AsyncClient, alice: httpx.AsyncClient, worker: ManualWorker
+) -> None:
+    await worker.end(await submit(alice), result=Result({}))
+    assert '<svg class="chart"' not in await shown(owner), "that was another's"
+    await worker.end(await submit(bob), result=Result({}))
+    await worker.end(await submit(bob), "failed", error=("truncated", "It ends."))
+    for path in ("/console", "/console/usage"):
+        page = await shown(owner, path)
+        assert page.count('<svg class="chart"') == 1
+        assert '<figcaption>Jobs that ended, by day <span class="legend"><span>2</span>' in page
+        assert "1 failed" in page

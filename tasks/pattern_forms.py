@@ -17,7 +17,7 @@ FORMS: Final = {
     r"^(https?://[^\s<>\"]+|mailto:[^\s<>\"]+|#[A-Za-z0-9_-]{1,80})$": "a URL with https://, http:// or mailto:, or # "
     "and the name of an anchor",
     r"^[a-z0-9-]{1,40}$": "1 to 40 characters of a to z, 0 to 9 and -",
-    r"^[\w+=,.@-]{1,128}$": "1 to 128 letters, digits and _ + = , . @ -",
+    r"^[A-Za-z0-9_+=,.@-]{1,128}$": "1 to 128 letters, digits and _ + = , . @ -",
     r"^[A-Za-z0-9_-]{1,80}$": f"1 to 80 {_NAME}",
     "^[A-Za-z0-9_-]{1,60}$": f"1 to 60 {_NAME}",
     r"^[A-Za-z]{1,3}[1-9][0-9]{0,6}:[A-Za-z]{1,3}([1-9][0-9]{0,6})?$": "a range of cells such as A1:F20 or A3:F",

@@ -1,5 +1,7 @@
 """`python -m worker` runs the jobs of all queues; `python -m worker media reports` those of the queues named.
 
+`python -m worker --arq myapp.worker.WorkerSettings` runs the functions of an ARQ application (docs/from-arq.md).
+
 `python -m worker restore` brings the last snapshot of endpoints and schedules back into a Redis that has lost its data;
 `python -m worker adopt` makes the storage that of this Redis.
 """
@@ -20,6 +22,9 @@ from tasks.schedule.built_in import BUILT_IN
 from tasks.settings import Settings, load
 from tasks.storage.protocol import StorageUnavailable
 from tasks.telemetry import logs, tracing
+from worker.application.command import check_application, work_application
+from worker.application.connection import with_redis_of
+from worker.application.worker_settings import read_worker_settings
 from worker.arq_compat.worker import PressroomWorker
 from worker.check import check
 from worker.commands import COMMANDS, run_command
@@ -34,6 +39,8 @@ def main() -> int:
     parser.add_argument("queues", nargs="*", metavar="queue", help=f"{', '.join(QUEUES)}; all of them if none is named")
     parser.add_argument("--burst", action="store_true", help="stop once nothing is due")
     parser.add_argument("--check", action="store_true", help="run nothing; status 0 if this host's workers are alive")
+    parser.add_argument("--arq", metavar="SETTINGS", help="run an ARQ application: myapp.worker.WorkerSettings")
+    parser.add_argument("--pickle", action="store_true", help="with --arq: open the pickles of its clients")
     parser.add_argument("--version", action="version", version=VERSION)
     args = parser.parse_args()
     if args.queues and args.queues[0] in COMMANDS:
@@ -41,8 +48,14 @@ def main() -> int:
     unknown = set(args.queues) - set(QUEUES)
     if unknown:
         parser.error(f"queue {', '.join(sorted(unknown))} does not exist; the queues are {', '.join(QUEUES)}")
+    if args.arq and args.queues:
+        parser.error("--arq runs the queue of its application: name no others")
+    if args.pickle and not args.arq:
+        parser.error("--pickle goes with --arq: workers of the service never open a pickle")
     try:
         settings = load()
+        if args.arq:
+            return _run_application(settings, args)
         if args.check:
             status, line = asyncio.run(check(settings))
             print(f"worker: {line}")  # noqa: T201 - a platform shows what its health check prints
@@ -53,6 +66,18 @@ def main() -> int:
     except (ValueError, StartRefusedError) as error:
         print(f"worker: {error}", file=sys.stderr)  # noqa: T201 - nothing runs yet; the operator reads this
         return WRONG_SETTING if isinstance(error, ValueError) else REFUSED_BY_SERVER
+    return 0
+
+
+def _run_application(settings: Settings, args: argparse.Namespace) -> int:
+    """Raises: ValueError, StartRefusedError: as the rest of `main`."""
+    if args.check:
+        return check_application(args.arq)
+    application = read_worker_settings(args.arq, pickle=args.pickle)
+    settings = with_redis_of(application, settings)
+    logs.configure(settings)
+    tracing.configure(settings.otel_exporter_otlp_endpoint, "pressroom-worker")
+    uvloop.run(work_application(settings, application, burst=args.burst))
     return 0
 
 

@@ -20,6 +20,8 @@ from tasks.queue.process_registry import ProcessRegistry
 from tasks.schedule.store import BuiltInSchedule
 from tasks.settings import Settings
 from tasks.stopping import AGAIN_S, stop
+from worker.application.application import ArqApplication
+from worker.application.served_functions import ServedFunctions
 from worker.attempts.exchange_writer import ExchangeWriter
 from worker.attempts.running import SERVICE, Reason, Running
 from worker.duties.abort_watch import AbortWatch
@@ -27,6 +29,7 @@ from worker.duties.claimer import Claimer
 from worker.duties.finisher import Finisher
 from worker.duties.lease_keeper import LeaseKeeper
 from worker.duties.process_duties import ProcessDuties
+from worker.duties.served import Served, ServedKinds
 from worker.duties.waker import Waker
 from worker.executor import Executor
 from worker.redis_health import REDIS_ERRORS, RedisHealth
@@ -55,6 +58,7 @@ class Engine:
         kinds: The kinds by name.
         built_in: Schedules that come with the service.
         registry: Of this process; by default one that it has not joined yet.
+        application: An ARQ application whose functions it runs instead of kinds; its queue is the one of `concurrency`.
     """
 
     def __init__(
@@ -66,6 +70,7 @@ class Engine:
         kinds: Mapping[str, Kind[Any]],
         built_in: Sequence[BuiltInSchedule] = (),
         registry: ProcessRegistry | None = None,
+        application: ArqApplication | None = None,
     ) -> None:
         self.worker_id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._settings = settings
@@ -76,22 +81,27 @@ class Engine:
         self._running = Running({**service, **concurrency}, wake_event)
         self._exchanges = ExchangeWriter(resources.storage)
         self._finisher = Finisher(redis, settings, self.worker_id, self._running, redis_health, self._exchanges)
-        self._executor = Executor(
-            resources,
-            settings,
-            self.worker_id,
-            kinds,
-            redis_health=redis_health,
-            stop_requested=lambda job: self._running.reason(job) is not None,
-        )
+        self._application = application
+        if application is None:
+            executor = Executor(
+                resources,
+                settings,
+                self.worker_id,
+                kinds,
+                redis_health=redis_health,
+                stop_requested=lambda job: self._running.reason(job) is not None,
+            )
+            served: Served = ServedKinds(redis, settings, kinds, executor)
+        else:
+            served = ServedFunctions(redis, settings, application, reason_of=self._running.reason, kinds=kinds)
         self._waker = Waker(redis, redis_health, wake_event)
+        self._served = served
         self._claimer = Claimer(
             redis,
             settings,
             self.worker_id,
-            kinds=kinds,
+            served=served,
             running=self._running,
-            executor=self._executor,
             finisher=self._finisher,
             waker=self._waker,
             redis_health=redis_health,
@@ -106,6 +116,7 @@ class Engine:
             running=self._running,
             redis_health=redis_health,
             registry=registry or ProcessRegistry(redis, settings),
+            serves=None if application is None else application.beats,
         )
         self._lease_keeper = LeaseKeeper(
             redis,
@@ -140,6 +151,8 @@ class Engine:
         duties = (self._finisher, self._lease_keeper, self._abort_watch, self._waker)
         tasks = [asyncio.create_task(duty.loop(), name=type(duty).__name__) for duty in duties]
         tasks += self._process_duties.start()
+        if self._application is not None:
+            tasks += self._application.start(self.redis_health)
         claiming = asyncio.create_task(self._claimer.loop(), name="Claimer")
         ends = [asyncio.create_task(self._stop.wait()), asyncio.create_task(self._claimer.failed.wait())]
         if burst:
@@ -157,7 +170,7 @@ class Engine:
         finally:
             await stop(claiming, *tasks, *ends)
             await self._exchanges.close(FLUSH_S)
-        self._executor.close()
+        self._served.close()
         await self._process_duties.leave()
         log.info("worker.stopped", worker=self.worker_id)
         if self._claimer.failure is not None:

@@ -258,18 +258,18 @@ LISTENING_MS: Final = 120 * SECOND_MS
 """Events are written for a listener this long after it has asked: longer than one request and a lost connection take."""
 HEARD_MS: Final = 600 * SECOND_MS
 """What listeners are told of is remembered this long after the last event."""
-HEARD_KEPT: Final = 1_000
-"""Events of an owner that listeners can still ask for, about."""
-RUNS_KEPT: Final = 1_000
-"""Runs of one schedule that are remembered, the newest."""
+HEARD_KEPT: Final = 1_000  # events of an owner that listeners can still ask for, about
+RUNS_KEPT: Final = 1_000  # runs of one schedule that are remembered, the newest
 WAKE_CAP: Final = 16  # wake signals kept per queue: one wakes one idle worker
 
 QUEUES: Final = ("media", "reports", "webhooks", "default")
+APPLICATION: Final = "arq/"  # how the queue of an ARQ application is called: this, then its name in ARQ
 
 
 def arq_queue(queue: str) -> str:
     """The name of our queue in ARQ's world: its zset, and what `ArqRedis` calls `_queue_name`."""
-    return arq.default_queue_name if queue == "default" else f"{arq.default_queue_name}:{queue}"
+    own = arq.default_queue_name if queue == "default" else f"{arq.default_queue_name}:{queue}"
+    return queue.removeprefix(APPLICATION) if queue.startswith(APPLICATION) else own
 
 
 SCRIPT_CONSTANTS: Final[dict[str, object]] = {

@@ -24,6 +24,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, ResponseError
 
 from tasks.queue.actor import ACTING
+from tasks.queue.application_keys import APPLICATION_CONSTANTS, OF_APPLICATIONS
 from tasks.queue.feed_keys import FEED_CONSTANTS
 from tasks.queue.memory import is_out_of_memory, memory_of, redis_full
 from tasks.queue.portal_keys import PORTAL_CONSTANTS
@@ -38,7 +39,7 @@ NAME: Final = re.compile(r"\b[A-Za-z_]\w*")
 NO_CODE: Final = re.compile(r"--.*|'(?:[^'\\]|\\.)*'")
 """A comment, or a string."""
 CONSTANT: Final = re.compile(r"\bK\.(\w+)")
-CONSTANTS: Final = SCRIPT_CONSTANTS | FEED_CONSTANTS | PORTAL_CONSTANTS
+CONSTANTS: Final = SCRIPT_CONSTANTS | FEED_CONSTANTS | PORTAL_CONSTANTS | APPLICATION_CONSTANTS
 """What scripts know as `K.<name>`."""
 ALSO_ADDS: Final = frozenset({"verbs/reopen", "accounts/create_portal_link"})
 """A job that runs again needs about as much memory as a new one; `lua/submit` is a full folder."""
@@ -186,8 +187,9 @@ def _names(text: str) -> set[str]:
 
 def _constants(text: str) -> str:
     """The table K, with the keys and times that the text uses, and no others."""
-    fields = (f"{name} = {_literal(CONSTANTS[name])}" for name in sorted(set(CONSTANT.findall(text))))
-    return f"local K = {{ {', '.join(fields)} }}\n"
+    names = sorted(set(CONSTANT.findall(text)))
+    table = f"local K = {{ {', '.join(f'{name} = {_literal(CONSTANTS[name])}' for name in names)} }}\n"
+    return table + OF_APPLICATIONS if "arq_queue" in names else table
 
 
 def _literal(value: object) -> str:

@@ -1,5 +1,6 @@
 """The outcome of an attempt, in the form that `finish.lua` reads."""
 
+import asyncio
 import json
 import random
 from collections.abc import Mapping
@@ -115,6 +116,8 @@ class Outcome:
         last: Whether the next try waits behind the first tries of its lane.
         postponement: How the job waits, when `verb` is `postponed`.
         notes: What the function noted about the attempt.
+        arq_result: Of an ARQ application's job that ended, what its client reads; None if it keeps no result.
+        written: Set once this outcome is in Redis.
     """
 
     job: ClaimedJob
@@ -127,6 +130,8 @@ class Outcome:
     last: bool = False
     postponement: Postponement | None = None
     notes: Notes | None = None
+    arq_result: bytes | None = None
+    written: asyncio.Event | None = None
 
     def payload(self, worker_id: str) -> dict[str, Any]:
         """Build what `finish.lua` takes of one outcome; what says nothing is left out.
@@ -161,14 +166,20 @@ class Outcome:
             payload |= _of_receiver(self.notes)
             if self.notes.cpu_ms:
                 payload["cpu_ms"] = self.notes.cpu_ms
-        if self.result is not None:
-            fields += self.result.fields
-            payload["value"] = self.result.packed
-            if self.result.blobs:
-                result = self.result
-                payload |= {"blobs": result.blobs, "bytes": result.bytes, "sizes": dict(result.sizes)}
+        payload |= self._of_result(fields)
         fields += [f"attempt:{self.job.attempt}", json.dumps(attempt)]
         return payload
+
+    def _of_result(self, fields: list[str]) -> dict[str, Any]:
+        """What `finish.lua` takes of the result; fields: of the record, to which it adds."""
+        said: dict[str, Any] = {} if self.arq_result is None else {"arq_result": self.arq_result}
+        if self.result is not None:
+            fields += self.result.fields
+            said["value"] = self.result.packed
+            if self.result.blobs:
+                result = self.result
+                said |= {"blobs": result.blobs, "bytes": result.bytes, "sizes": dict(result.sizes)}
+        return said
 
     def _next_attempt(self, attempt: dict[str, Any]) -> dict[str, Any]:
         if self.postponement is not None:

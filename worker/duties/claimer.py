@@ -3,16 +3,12 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import structlog
 from redis.asyncio import Redis
 
-from tasks.kind import Kind, io_bound
-from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.retention import keep_ms
-from tasks.queue.lanes.caps import lane_caps
 from tasks.queue.redis_keys import AWAY_MS
 from tasks.queue.script import Script
 from tasks.settings import DAY_S, Settings
@@ -20,8 +16,8 @@ from tasks.stopping import AGAIN_S
 from worker.attempts.outcome import Outcome, Postponement, Verb
 from worker.attempts.running import SERVICE, ClaimedJob, Reason, Running
 from worker.duties.finisher import Finisher
-from worker.duties.waker import LISTEN_S, Waker
-from worker.executor import Executor
+from worker.duties.served import Served
+from worker.duties.waker import Waker
 from worker.redis_health import RedisHealth
 
 log = structlog.get_logger()
@@ -51,24 +47,18 @@ class Claimer:
         settings: Settings,
         worker_id: str,
         *,
-        kinds: Mapping[str, Kind[Any]],
+        served: Served,
         running: Running,
-        executor: Executor,
         finisher: Finisher,
         waker: Waker,
         redis_health: RedisHealth,
         wake_event: asyncio.Event,
     ) -> None:
         self._claim = Script(redis, "run/claim")
-        self._enqueuer = Enqueuer(redis, settings)
+        self._served = served
         self._worker_id = worker_id
-        self._rules = {
-            **lane_caps(settings),
-            "io_bound": io_bound(kinds),
-            "keep": keep_ms(settings),
-        }
+        self._rules = {**served.rules, "keep": keep_ms(settings)}
         self._running = running
-        self._executor = executor
         self._finisher = finisher
         self._waker = waker
         self._redis_health = redis_health
@@ -119,6 +109,7 @@ class Claimer:
                     "queues": queues,
                     "suspecting": self._running.suspecting,
                     **self._rules,
+                    **self._served.left(),
                     "number": self._number,
                     "read": self._read,
                     "renewed": self._redis_health.renewed_ms,
@@ -170,7 +161,7 @@ class Claimer:
             free[job.get("pool") or job["queue"]] -= 1
         for job in foreign_jobs:
             body = job["body"].encode(errors="surrogateescape") if "body" in job else None
-            await self._enqueuer.adopt(job["id"], job["queue"], body, self._executor.kinds)
+            await self._served.adopt(job["id"], job["queue"], body, score=int(job["score"]))
         # After the turn of a queue's other jobs more of its suspects may start.
         if foreign_jobs or after_suspects:
             return
@@ -182,13 +173,13 @@ class Claimer:
         suspecting = {job["queue"] for job in jobs if job.get("suspect")}
         full = [queue for queue, left in free.items() if left == 0 or queue in suspecting]
         listen = [queue for queue in free if queue not in (SERVICE, draining, *full)]
-        seconds = LISTEN_S if wait_ms < 0 else min(LISTEN_S, wait_ms / 1000)
+        seconds = self._served.look_s if wait_ms < 0 else min(self._served.look_s, wait_ms / 1000)
         await self._wait(awaited=full, draining=draining, listen=listen, seconds=seconds)
 
     def _begin(self, job: ClaimedJob) -> None:
         began = time.monotonic()
         earlier = self._running.attempts_of(job.id)
-        work = self._attempt_after(earlier, job, began) if earlier else self._executor.attempt(job, began)
+        work = self._attempt_after(earlier, job, began) if earlier else self._served.attempt(job, began)
         task = asyncio.create_task(work)
         self._running.begin(job, task)
         task.add_done_callback(lambda task: self._ended(job, began, task))
@@ -208,7 +199,7 @@ class Claimer:
             for number in pending:
                 self._running.cancel(job.id, Reason.LOST, attempt=number)
             await asyncio.wait(pending.values(), timeout=AGAIN_S)
-        return await self._executor.attempt(job, began)
+        return await self._served.attempt(job, began)
 
     def _ended(self, job: ClaimedJob, began: float, task: asyncio.Task[Outcome]) -> None:
         try:

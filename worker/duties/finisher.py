@@ -84,6 +84,8 @@ class Finisher:
                 self._outcomes.popleft()
                 self._running.release(outcome.job)
                 _log(outcome, written=written)
+                if outcome.written is not None:
+                    outcome.written.set()
             if not self._outcomes:
                 self._wanted.clear()
                 self._written.set()

@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import os
 import socket
+from collections.abc import Mapping
+from typing import Any
 
 from arq.constants import health_check_key_suffix
 from redis.asyncio import Redis
@@ -45,6 +47,8 @@ class Heartbeat:
         redis_health: Shared by the duties.
         registry: Of this process.
         loop_watch: Measures how late the event loop is.
+        serves: What the beat says besides: `checks`, keys that `arq --check` reads, and the `functions` of an ARQ
+            application.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class Heartbeat:
         redis_health: RedisHealth,
         registry: ProcessRegistry,
         loop_watch: LoopWatch,
+        serves: Mapping[str, Any] | None = None,
     ) -> None:
         self._redis = redis
         self._storage = storage
@@ -66,6 +71,7 @@ class Heartbeat:
         self._registry = registry
         self._started_at = clock.now_ms()
         self._loop_watch = loop_watch
+        self._serves = serves or {}
         self._sandbox_lacks = lacking_here()
         self._slots = Script(redis, "run/slots")
 
@@ -93,6 +99,7 @@ class Heartbeat:
                 "record_ms": WORKER_RECORD_TTL_MS,
                 "checks": [arq_queue(queue) + health_check_key_suffix for queue in self._running.queues],
                 "check_ms": WORKER_MS,
+                **self._serves,
             }
         )
         await self._slots({"worker": self._worker_id, "slots": self._running.slots})

@@ -36,6 +36,7 @@ class ProcessDuties:
         running: The jobs of this process.
         redis_health: Shared by the duties.
         registry: Of this process.
+        serves: What the heartbeat says besides.
     """
 
     def __init__(
@@ -49,12 +50,13 @@ class ProcessDuties:
         running: Running,
         redis_health: RedisHealth,
         registry: ProcessRegistry,
+        serves: Mapping[str, Any] | None = None,
     ) -> None:
         redis = resources.redis
         self.loop_watch = LoopWatch()
         self.ticker = Ticker(redis, settings, built_in, redis_health, counted(kinds))
         self._heartbeat = Heartbeat(
-            redis, resources.storage, worker_id, running, redis_health, registry, self.loop_watch
+            redis, resources.storage, worker_id, running, redis_health, registry, self.loop_watch, serves
         )
         self._memory_watch = MemoryWatch(redis, settings)
 

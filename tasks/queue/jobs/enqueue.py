@@ -257,14 +257,16 @@ class Enqueuer:
             kinds: The kinds that there are; jobs of any other are in one index.
         """
         foreign = read_foreign_job(body)
-        submission = Submission(
-            kind=foreign.kind, queue=queue, owner=SYSTEM, params=foreign.params, name=foreign.name or "adopted"
-        )
-        limit = len(foreign.params.encode())
+        name, limit = foreign.name or "adopted", len(foreign.params.encode())
+        submission = Submission(kind=foreign.kind, queue=queue, owner=SYSTEM, params=foreign.params, name=name)
         job = {**self.job(job_id, replace(submission, max_params_bytes=limit)), "adopt": True}
         if foreign.kind not in kinds:
             job["job_indexes"] = indexes.of_job(SYSTEM, indexes.FOREIGN)
-        payload = {"jobs": [job]}
+        await self.adopt_job(job)
+
+    async def adopt_job(self, job: dict[str, Any]) -> None:
+        """As `adopt`. job: what `create` in `creation.lua` takes."""
+        payload, job_id = {"jobs": [job]}, job["id"]
         if (await self._enqueue(payload))["answer"] != "known":
             return
         match await JobStore(self._redis, self._settings).free_id(job_id):

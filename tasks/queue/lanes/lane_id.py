@@ -8,7 +8,7 @@ SERVICE_KINDS: Final = frozenset(
 )
 """The service's own work: kinds whose jobs wait in lanes that a pause of their queue does not hold back."""
 
-LaneKind = Literal["owner", "service", "endpoint", "test", "host"]
+LaneKind = Literal["owner", "service", "endpoint", "test", "host", "function"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +16,9 @@ class LaneId:
     """A lane's name.
 
     kind: `owner` has the jobs of an owner, `service` the service's own work for an owner, `endpoint` the deliveries to
-    an endpoint, `test` its test deliveries, and `host` an owner's notifications to URLs of one host.
-    subject: the owner's name or the endpoint's id.
+    an endpoint, `test` its test deliveries, `host` an owner's notifications to URLs of one host, and `function` the
+    calls of one function of an ARQ application.
+    subject: the owner's name, the endpoint's id or the function's name.
     host: of a `host` lane.
     """
 
@@ -26,8 +27,8 @@ class LaneId:
     host: str | None = None
 
     def __str__(self) -> str:
-        """As Redis and the API have it: `owner:alice`, `service:alice`, `endpoint:<id>`, `test:<id>` or
-        `host:alice:example.com`."""
+        """As Redis and the API have it: `owner:alice`, `service:alice`, `endpoint:<id>`, `test:<id>`,
+        `host:alice:example.com` or `function:send_mail`."""
         text = f"{self.kind}:{self.subject}"
         return text if self.host is None else f"{text}:{self.host}"
 
@@ -40,7 +41,7 @@ class LaneId:
         """
         kind, _, subject = text.partition(":")
         match kind:
-            case "owner" | "service" | "endpoint" | "test":
+            case "owner" | "service" | "endpoint" | "test" | "function":
                 return cls(kind, subject)
             case "host":
                 owner, _, host = subject.partition(":")

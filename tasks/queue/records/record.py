@@ -51,6 +51,8 @@ class Priority(StrEnum):
         return list(Priority).index(self)
 
 
+APPLICATION_FIELDS: Final = b"arq_"
+"""How the fields of a record begin that only clients of an ARQ application read: bytes in its own serialization."""
 TALLY: Final = "tally:"
 """How the fields of a record begin that count an event's deliveries by state."""
 
@@ -138,7 +140,8 @@ class Record:
     @classmethod
     def from_hash(cls, job_id: str, fields: Mapping[bytes, bytes]) -> Self:
         """The record of a non-empty Redis hash, packed or not."""
-        text = {name.decode(): value.decode() for name, value in unpack(fields).items()}
+        whole = unpack(fields).items()
+        text = {name.decode(): value.decode() for name, value in whole if not name.startswith(APPLICATION_FIELDS)}
 
         def number(name: str) -> int | None:
             return int(text[name]) if text.get(name) else None

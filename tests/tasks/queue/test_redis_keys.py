@@ -1,6 +1,6 @@
 """The layout of Redis keys, literally: processes of the last release read what those of the next one write."""
 
-from tasks.queue import portal_keys, redis_keys
+from tasks.queue import application_keys, portal_keys, redis_keys
 from tasks.queue.redis_keys import QUEUES, arq_queue
 
 NAMES = {
@@ -81,13 +81,16 @@ NAMES = {
     "API_KEY": "api-key:",
     "API_KEYS": "api-keys",
     "WATCHED": "watched",
+    "ARQ_BODY": "arq-body:",
+    "FUNCTIONS": "functions:",
+    "ARQ_WORKER": "arq-worker:",
 }
 
 
 def test_our_keys_begin_as_they_always_did() -> None:
     keys = {
         name: value
-        for name, value in (vars(redis_keys) | vars(portal_keys)).items()
+        for name, value in (vars(redis_keys) | vars(portal_keys) | vars(application_keys)).items()
         if str(value).startswith("pressroom:")
     }
     assert keys.pop("ROOT") == "pressroom:"
@@ -97,3 +100,4 @@ def test_our_keys_begin_as_they_always_did() -> None:
 def test_our_queues_are_those_of_arq() -> None:
     queues = [arq_queue(queue) for queue in QUEUES]
     assert queues == ["arq:queue:media", "arq:queue:reports", "arq:queue:webhooks", "arq:queue"]
+    assert arq_queue("arq/bookshop:queue") == "bookshop:queue"

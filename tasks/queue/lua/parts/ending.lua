@@ -136,11 +136,27 @@ local function announce_end(job, state)
       tags = record.tags, tag_indexes = tag_indexes_of(job.job_indexes) })
 end
 
+-- What a client of an ARQ application reads of its job's end, in the serialization of that application: `result` if the
+-- worker has written one, else what the record has for an end without it. job.arq: for how long (ms) results of its
+-- function are kept; -1: for ever, 0: not at all. The body of a job that did not succeed is kept for a retry.
+local function end_arq_job(job, state, result, kept)
+  local record, keep_ms = K.job .. job.id, tonumber(job.arq)
+  result = result or redis.call('HGET', record, state == 'cancelled' and 'arq_cancelled' or 'arq_failed')
+  redis.call('HDEL', record, 'arq_cancelled', 'arq_failed')
+  if result and keep_ms < 0 then
+    redis.call('SET', K.arq_result .. job.id, result)
+  elseif result and keep_ms > 0 then
+    redis.call('SET', K.arq_result .. job.id, result, 'PX', keep_ms)
+  end
+  local body = state ~= 'succeeded' and redis.call('GET', K.arq_job .. job.id)
+  if body then redis.call('SET', K.kept_body .. job.id, body, 'PX', kept) end
+end
+
 -- The end of a job, however it came: record, indexes, ARQ's keys, those who wait, and the event, together.
 -- job: as read; fields: {name, value, …} of the record.
 -- value: what ARQ's result carries, as msgpack (Lua's own encoder would lose nulls and empty objects), or {code,
--- message} if it did not succeed.
-function close(job, attempt, state, value, fields)
+-- message} if it did not succeed. arq_result: of an ARQ application's job, the bytes that its client reads.
+function close(job, attempt, state, value, fields, arq_result)
   local record, keep, kept = K.job .. job.id, payload.keep, kept_ms(job, state)
   if type(value) == 'table' then
     fields[#fields + 1] = 'code'
@@ -158,14 +174,15 @@ function close(job, attempt, state, value, fields)
   if state == 'failed' then count('errors', kind, label(type(value) == 'table' and value[1] or 'failed')) end
   count_end(job, kind, state)
   redis.call('ZREM', K.arq_queue[job.queue], job.id)
+  if job.arq then end_arq_job(job, state, arq_result, kept) end
   redis.call('DEL', K.arq_job .. job.id, K.arq_running .. job.id, K.arq_retry .. job.id)
   redis.call('ZREM', K.arq_abort, job.id)
   -- A map of eleven entries; the last is an empty map, which Lua cannot tell from an empty list.
-  local result = '\139' .. cmsgpack.pack('t', attempt, 'f', job.kind, 'a', {}, 'et', tonumber(job.created_at),
-    's', state == 'succeeded', 'st', tonumber(job.started_at or now), 'ft', now, 'q', K.arq_queue[job.queue],
-    'id', job.id) .. cmsgpack.pack('r') .. (type(value) == 'string' and value or cmsgpack.pack(value))
-    .. cmsgpack.pack('k') .. '\128'
-  redis.call('SET', K.arq_result .. job.id, result, 'PX', K.arq_result_ms)
+  local result = not job.arq and '\139' .. cmsgpack.pack('t', attempt, 'f', job.kind, 'a', {}, 'et',
+    tonumber(job.created_at), 's', state == 'succeeded', 'st', tonumber(job.started_at or now), 'ft', now,
+    'q', K.arq_queue[job.queue], 'id', job.id) .. cmsgpack.pack('r')
+    .. (type(value) == 'string' and value or cmsgpack.pack(value)) .. cmsgpack.pack('k') .. '\128'
+  if result then redis.call('SET', K.arq_result .. job.id, result, 'PX', K.arq_result_ms) end
   announce_end(job, state)
   if job.awaited then release_waiting(job, state) end
   if job.batch then close_batch(job.batch) end

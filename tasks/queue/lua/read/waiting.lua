@@ -5,7 +5,7 @@
 --   prerequisites: jobs {id, …}, those that have not succeeded
 --   owner_suspended: since_ms
 --   paused_queue: since_ms
---   no_worker
+--   no_worker (that serves its queue, or has its function)
 --   parked_lane: until_ms
 --   order: until_ms (an earlier delivery to its endpoint, which is `ordered`, waits for its next try)
 --   rate_limit: until_ms
@@ -87,7 +87,11 @@ local function reasons_of(id)
   if suspended then return { { reason = 'owner_suspended', since_ms = suspended } } end
   local since = not is_service(lane) and paused_since(queue)
   if since then add({ reason = 'paused_queue', since_ms = since }) end
-  if not is_served(queue) then add({ reason = 'no_worker' }) end
+  local called = string.match(lane, '^function:(.*)$')
+  local had = called and redis.call('ZSCORE', K.functions .. K.arq_queue[queue], called)
+  if not is_served(queue) or called and not (had and tonumber(had) > now - K.worker_ms) then
+    add({ reason = 'no_worker' })
+  end
   if redis.call('ZSCORE', K.suspects .. queue, id) then
     add({ reason = 'suspect' })
   else

@@ -3,14 +3,15 @@
 -- A worker asks for work: timers that are due are handled, lanes take turns, and what can start now starts.
 -- payload: worker, queues {{name, free, slots, idle (it runs none of its jobs and has no end of one to write), normal
 -- (no suspects this time: it is the others' turn), service (slots for the service's own work, which no pause holds
--- back; nil: none)}, …}, suspecting (it runs suspects), io_bound {kind → true}, keep,
+-- back; nil: none)}, …}, suspecting (it runs suspects), io_bound {kind → true}, keep, functions {name → true} (of the
+-- ARQ application that it runs; nil: it runs kinds), left {id → true} (foreign jobs that it leaves to other workers),
 -- lane_cap, auto (whether an owner has its share of a queue instead), receiver_cap, owner_cap (deliveries of one owner;
 -- 0: any number); from workers that number their claims also number, read (the number of the last claim whose answer
 -- the worker has read), renewed (when it last renewed its leases, or took the first, in ms).
 -- Answers jobs {{id, queue, kind, owner, params, attempt, tries, created_at, started_at, request_id, traceparent,
--- tracestate, destination, suspect, io_bound, pool}, …} (the last seven where there are such; pool: 'service' if it
--- takes such a slot; beside a suspect no other job of its queue may start),
--- foreign_jobs {{id, queue, body (nil: it is gone)}, …} to be adopted, wait_ms until a timer is due (-1: none), now,
+-- tracestate, destination, suspect, io_bound, pool, due_at}, …} (the last eight where there are such; pool: 'service'
+-- if it takes such a slot; beside a suspect no other job of its queue may start), foreign_jobs {{id, queue, score (when
+-- it was due, ms), body (nil: it is gone)}, …} to be adopted, wait_ms until a timer is due (-1: none), now,
 -- draining: a queue of which nothing starts until its jobs have ended here, for its suspects are to run (nil: none),
 -- and refused, if nothing was given: 'renew' (the worker's own leases may have lapsed: it renews them and asks again)
 -- or 'late' (a later claim of this worker came first).
@@ -21,10 +22,13 @@ local in_vain, JOB_IN_VAIN, CANCELLED_AT_ONCE = 500, 10, 25
 local worker = payload.worker
 local jobs, foreign_jobs, draining, pool = {}, {}, nil, nil
 local wait_ms
+-- Whether timers that are due stay: of foreign jobs that are for other workers.
+local leaves_some = false
 local aborting = redis.call('EXISTS', K.arq_abort) == 1
 
 local function note_timer(key)
-  local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
+  local first = leaves_some and redis.call('ZRANGEBYSCORE', key, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+    or redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
   if first[2] then
     local left = math.max(tonumber(first[2]) - now, 0)
     if not wait_ms or left < wait_ms then wait_ms = left end
@@ -43,17 +47,15 @@ end
 
 -- A job that has no record was enqueued by ARQ's client, or is gone.
 local function handle_foreign_job(id, queue)
-  local body = redis.call('GET', K.arq_job .. id)
-  if body then
-    foreign_jobs[#foreign_jobs + 1] = { id = id, queue = queue, body = body }
-    redis.call('ZADD', K.arq_queue[queue], now + K.lease_ms, id)
-  elseif redis.call('EXISTS', K.arq_result .. id) == 0 then
-    -- Its time to live was over, which its record is to say.
-    foreign_jobs[#foreign_jobs + 1] = { id = id, queue = queue }
-    redis.call('ZADD', K.arq_queue[queue], now + K.lease_ms, id)
-  else
-    redis.call('ZREM', K.arq_queue[queue], id)
+  local timers, body = K.arq_queue[queue], redis.call('GET', K.arq_job .. id)
+  if not body and redis.call('EXISTS', K.arq_result .. id) == 1 then
+    redis.call('ZREM', timers, id)
+    return
   end
+  -- Without a body its time to live was over, which its record is to say.
+  foreign_jobs[#foreign_jobs + 1] = { id = id, queue = queue, body = body or nil,
+    score = tonumber(redis.call('ZSCORE', timers, id)) }
+  redis.call('ZADD', timers, now + K.lease_ms, id)
 end
 
 -- The job's worker died: it waits in its lane again, or among the suspects.
@@ -61,6 +63,8 @@ local function take_back(job)
   local record = K.job .. job.id
   local delay_ms = lapse(job, tonumber(redis.call('HGET', record, 'alone')) == job.attempt)
   if not delay_ms then return end
+  -- An ARQ function that is not to be tried twice must not be, whatever ended the first try.
+  if job.arq then redis.call('HINCRBY', record, 'tries', 1) end
   stop_running(job)
   local state = delay_ms > 0 and 'retrying' or 'queued'
   redis.call('HSET', record, 'state', state)
@@ -104,11 +108,16 @@ local function handle_timer(id, queue, patience)
   local timers = K.arq_queue[queue]
   local elsewhere = redis.call('PTTL', K.arq_running .. id)
   local job = read(id)
-  if elsewhere > 0 and (not job or job.state == 'running' or is_reused(job)) then
+  local is_foreign = not job or is_reused(job)
+  if not job and elsewhere > 0 or is_foreign and payload.left and payload.left[id] then
+    -- Its own time stays as it is: ARQ's worker counts from it when it tries the job again.
+    leaves_some = true
+    if elsewhere > 0 and elsewhere < (wait_ms or elsewhere + 1) then wait_ms = elsewhere end
+  elseif elsewhere > 0 and (is_foreign or job.state == 'running') then
     redis.call('ZADD', timers, now + elsewhere, id)
-  elseif not job or is_reused(job) then
+  elseif is_foreign then
     handle_foreign_job(id, queue)
-  elseif job.queue ~= queue then
+  elseif K.arq_queue[job.queue] ~= timers then
     -- Somebody gave a known id to another queue: the job has its timer in its own.
     redis.call('ZREM', timers, id)
   elseif job.kind == 'batch' then
@@ -158,7 +167,7 @@ local function start(id, queue, alone)
   jobs[#jobs + 1] = { id = id, queue = queue, kind = kind, owner = owner, params = params, attempt = attempt,
     tries = tonumber(tries or 0), created_at = tonumber(created_at), started_at = now, request_id = request_id or nil,
     traceparent = traceparent or nil, tracestate = tracestate or nil, destination = destination or nil,
-    io_bound = payload.io_bound[kind], pool = pool }
+    io_bound = payload.io_bound[kind], pool = pool, due_at = payload.functions and tonumber(due_at) or nil }
   return true
 end
 
@@ -213,16 +222,26 @@ local function note_unanswered(owner, started)
   redis.call('PEXPIRE', K.unanswered .. owner, K.unanswered_ms)
 end
 
+-- The lanes of functions that this worker does not have stay in the round for others. At most so many are looked at.
+local SKIPPED_AT_ONCE = 1000
+local function is_for_others(lane)
+  return payload.functions and not payload.functions[string.match(lane, '^function:(.*)$') or '']
+end
+
 -- The lanes of a round take turns until no slot is free. suspended: whether some owners are. Returns the number of the
 -- last turn.
 local function serve(queue, turns, free, turn, activity, suspended)
-  while free > 0 do
-    local lanes = redis.call('ZRANGE', turns, 0, free - 1)
+  local skipped = 0
+  while free > 0 and skipped < SKIPPED_AT_ONCE do
+    local lanes = redis.call('ZRANGE', turns, skipped, skipped + free - 1)
     if #lanes == 0 then break end
     for _, lane in ipairs(lanes) do
       if in_vain <= 0 then return turn end
       local want, owner, answered = 0, nil, nil
-      if not (suspended and park_if_suspended(queue, lane)) then
+      local is_skipped = is_for_others(lane)
+      if is_skipped then
+        skipped = skipped + 1
+      elseif not (suspended and park_if_suspended(queue, lane)) then
         want, owner, answered = owner_room(queue, lane, #lanes == 1 and free or 1, activity)
       end
       local room = want > 0 and lane_room(queue, lane, want, activity) or 0
@@ -234,10 +253,10 @@ local function serve(queue, turns, free, turn, activity, suspended)
       elseif want > 0 and owner then
         make_way(queue, owner, answered)
       end
-      if room > 0 then turn = turn + 1 else in_vain = in_vain - 1 end
+      if room > 0 then turn = turn + 1 elseif not is_skipped then in_vain = in_vain - 1 end
       if room > 0 and redis.call('EXISTS', K.backlog .. queue .. ':' .. lane) == 1 then
         redis.call('ZADD', turns, turn, lane)
-      else
+      elseif not is_skipped then
         leave_round(queue, lane)
         -- A new job may have brought it into the round while it waited for its turn.
         if room > 0 and owner and not answered then redis.call('ZREM', K.unanswered_lanes .. owner, lane) end

@@ -7,7 +7,7 @@
 -- (true: the next try goes behind the first tries of its lane, unless that is ordered), receiver_ok (whether the lane's
 -- receiver answered as it should; nil: not known), timed_out (it did not answer in time), pause_ms (for how long the
 -- receiver asked to be left alone); of one that is postponed, entry (the attempt) and wait {first_ms, max_ms,
--- patience_ms, given_up}.
+-- patience_ms, given_up}; of an ARQ application's job that ends, arq_result (bytes).
 -- Answers, in order, true or false (no longer this worker's) for each.
 local answers, ended_runs, ended_unanswered, gained = {}, {}, {}, {}
 local RERUN_MS = 2000 -- after which an attempt whose outputs may be gone is made again
@@ -101,7 +101,8 @@ local function retry(job, outcome, is_rerun)
   set_state(job, 'retrying')
   redis.call('ZADD', K.arq_queue[job.queue], due, job.id)
   redis.call('DEL', K.arq_running .. job.id)
-  redis.call('PEXPIRE', K.arq_job .. job.id, outcome.delay_ms + K.arq_job_ms)
+  -- What an ARQ client has said of a job's time to live (`_expires`) holds for its retries too.
+  if not job.arq then redis.call('PEXPIRE', K.arq_job .. job.id, outcome.delay_ms + K.arq_job_ms) end
 end
 
 -- What the job needs is away, such as the storage. It waits with growing pauses and uses up no try. All attempts of one
@@ -159,7 +160,7 @@ local function finish(job, outcome)
       add_usage(job.owner, 'out', outcome.bytes or 0)
       add_usage(job.owner, 'stored', need_blobs(job.id, outcome.blobs, kept_ms(job, verb), outcome.sizes))
     end
-    close(job, job.attempt, verb, outcome.value, outcome.fields)
+    close(job, job.attempt, verb, outcome.value, outcome.fields, outcome.arq_result)
     for _, index in ipairs(indexes_of(job.job_indexes, verb)) do gained[index] = (gained[index] or 0) + 1 end
   end
 end

@@ -135,7 +135,7 @@ local function put_back(job)
   elseif not timer or timer > math.max(due, now) then
     set_timer(due)
   end
-  if redis.call('EXISTS', K.arq_job .. id) == 0 then
+  if not job.arq and redis.call('EXISTS', K.arq_job .. id) == 0 then
     redis.call('SET', K.arq_job .. id, arq_body(id, job.kind), 'PX', math.max(due - now, 0) + K.arq_job_ms)
     mended = true
   end

@@ -49,7 +49,8 @@ local function delete(id)
   for _, index in ipairs(indexes_of(job.job_indexes, job.state)) do redis.call('ZREM', index, id) end
   if job.event then redis.call('ZREM', K.jobs .. 'event/' .. job.event, id) end
   if job.batch then redis.call('ZREM', K.jobs .. 'batch/' .. job.batch, id) end
-  redis.call('DEL', record, K.jobs .. 'event/' .. id, K.jobs .. 'batch/' .. id, K.freed_by .. id, K.arq_result .. id)
+  redis.call('DEL', record, K.jobs .. 'event/' .. id, K.jobs .. 'batch/' .. id, K.freed_by .. id, K.arq_result .. id,
+    K.kept_body .. id)
   if not reused then
     redis.call('DEL', K.arq_running .. id, K.arq_retry .. id)
     redis.call('ZREM', K.arq_queue[job.queue], id)

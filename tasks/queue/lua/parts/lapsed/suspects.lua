@@ -20,7 +20,8 @@ local function first_suspects(queue)
     local kind, lane, lapses, owner = unpack(redis.call('HMGET', K.job .. id, 'kind', 'lane', 'lapses', 'owner'))
     if payload.io_bound[kind] then
       acquit(id, queue)
-    elseif not redis.call('ZSCORE', K.parked .. queue, lane or '')
+    elseif not (payload.functions and not payload.functions[kind])
+      and not redis.call('ZSCORE', K.parked .. queue, lane or '')
       and redis.call('HEXISTS', K.suspended, owner or '') == 0 then
       most = most or lapses
       if lapses == most then first[#first + 1] = id end

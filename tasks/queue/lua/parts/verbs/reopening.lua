@@ -77,7 +77,9 @@ local function reopen(id)
   local ordered = job.event and is_ordered(job.queue, job.lane)
   if ordered then score = score_of_event(unpack(redis.call('HMGET', K.job .. job.event, 'score', 'due_at'))) end
   redis.call('HSET', record, 'due_at', now, 'score', score)
-  redis.call('SET', K.arq_job .. id, arq_body(id, job.kind), 'PX', K.arq_job_ms)
+  local body = job.arq and redis.call('GET', K.kept_body .. id) or not job.arq and arq_body(id, job.kind)
+  if body then redis.call('SET', K.arq_job .. id, body, 'PX', K.arq_job_ms) end
+  if job.arq then redis.call('DEL', K.kept_body .. id) end
   if #live > 0 then
     wait_for(job, live)
   else

@@ -1,0 +1,36 @@
+"""The Redis keys of ARQ applications (`worker/application`), beside those of `tasks.queue.redis_keys`.
+
+- `pressroom:arq-body:<id>`, a string: what ARQ's client has written of a job that failed or was cancelled, as it wrote
+  it, for a retry. The retry gives it back to ARQ's key; it expires with the job, or the job's owner deletes it.
+- `pressroom:functions:<queue of ARQ>`, a zset function → last beat (ms): the functions that workers of applications
+  have, or had in the last APPLICATION_MS. Each beat trims it; it expires.
+- `pressroom:arq-worker:<health check key of ARQ>`, a string: ARQ's own worker has lately written there. It expires.
+
+What `pressroom:queue:<queue>` has of an application's queue expires APPLICATION_MS after the last beat of its workers.
+"""
+
+from typing import Final
+
+from tasks.queue.redis_keys import APPLICATION, DAY_MS, ROOT, SECOND_MS
+
+ARQ_BODY: Final = ROOT + "arq-body:"
+FUNCTIONS: Final = ROOT + "functions:"
+ARQ_WORKER: Final = ROOT + "arq-worker:"
+ARQ_WORKER_MS: Final = 3601 * SECOND_MS
+"""ARQ's own worker says that it lives once in this time, if nothing else is configured."""
+APPLICATION_MS: Final = 30 * DAY_MS
+
+APPLICATION_CONSTANTS: Final[dict[str, object]] = {
+    "kept_body": ARQ_BODY,
+    "functions": FUNCTIONS,
+    "arq_worker": ARQ_WORKER,
+    "arq_worker_ms": ARQ_WORKER_MS,
+    "application_ms": APPLICATION_MS,
+}
+"""What scripts know as `K.<name>`, besides SCRIPT_CONSTANTS."""
+
+OF_APPLICATIONS: Final = (
+    f"setmetatable(K.arq_queue, {{ __index = function(_, queue) return string.match(queue or '', '^{APPLICATION}(.+)$')"
+    " end })\n"
+)
+"""Scripts find the zset of an application's queue by its name, for there may be any number of such queues."""

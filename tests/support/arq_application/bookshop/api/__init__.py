@@ -1,0 +1,3 @@
+"""What the bookshop's own web process would import."""
+
+QUEUE = "bookshop:queue"

@@ -1,0 +1,74 @@
+"""The hooks and cron jobs of an ARQ application, and how it says that it lives."""
+
+import asyncio
+import subprocess
+import sys
+
+import pytest
+from arq.connections import ArqRedis
+
+from tasks.queue.records.list import Listing, Selection
+from tasks.queue.records.record import State
+from tests.support.eventually import eventually
+from tests.support.processes import ROOT
+from tests.support.servers import Valkey
+from tests.worker.application.conftest import Bookshop, environment
+from tests.worker.application.test_functions import enqueue, result, seen
+
+
+async def test_hooks_run_around_each_try_and_after_its_result_is_written(bookshop: Bookshop, client: ArqRedis) -> None:
+    async with bookshop("HookedSettings"):
+        job = await enqueue(client, "unsteady", 2)
+        assert await result(job) == 2
+        told = await eventually(lambda: seen(client), lambda told: len(told) == 6)
+
+    # Of each: whether the result is there.
+    first = [f"start {job.job_id}", f"end {job.job_id} 0", f"after {job.job_id} 0"]
+    assert told == [*first, *first[:2], f"after {job.job_id} 1"]
+
+
+async def test_each_time_of_a_cron_job_runs_once_however_many_workers_there_are(
+    bookshop: Bookshop, client: ArqRedis
+) -> None:
+    async with bookshop("CronSettings"), bookshop("CronSettings"):
+        told = await eventually(lambda: seen(client), lambda told: len(told) >= 3)
+        page = await Listing(client).page(Selection(("*/_foreign",), state=State.SUCCEEDED))
+
+    assert len(set(told)) == len(told)
+    assert all(one.startswith("stock_taking cron:stock_taking:") for one in told)
+    assert {record.kind for record in page.records} == {"cron:stock_taking"}
+
+
+async def test_arqs_own_check_finds_a_worker_while_there_is_one(
+    bookshop: Bookshop, client: ArqRedis, valkey: Valkey
+) -> None:
+    def check(*command: str) -> int:
+        program = [sys.executable, "-m", *command]
+        return subprocess.run(program, cwd=ROOT, env=environment(valkey), capture_output=True, timeout=60).returncode
+
+    own, ours = ("arq", "--check", "bookshop.worker.WorkerSettings"), ("worker", "--check", "--arq")
+    async with bookshop():
+        await eventually(lambda: client.exists("bookshop:alive"))
+        assert 0 < await client.pttl("bookshop:alive") <= 20_000
+        assert await asyncio.to_thread(check, *own) == 0
+        assert await asyncio.to_thread(check, *ours, "bookshop.worker.WorkerSettings") == 0
+        assert await asyncio.to_thread(check, *ours, "bookshop.worker.MsgpackSettings") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["bookshop.worker.WorkerSettings"], "Either start the worker with --pickle"),
+        (["bookshop.worker.PoolSettings", "--pickle"], "redis_pool is not supported: connections are made by"),
+        (["bookshop.worker.Missing", "--pickle"], "cannot be imported"),
+        (["worker.WorkerSettings", "--pickle"], "'worker' is a package of Pressroom itself here"),
+        (["WorkerSettings", "--pickle"], "is not of the form package.module.WorkerSettings"),
+    ],
+    ids=["pickle", "unsupported", "missing", "shadowed", "form"],
+)
+def test_what_cannot_run_ends_the_start_with_a_sentence(valkey: Valkey, options: list[str], says: str) -> None:
+    command = [sys.executable, "-m", "worker", "--arq", *options]
+    done = subprocess.run(command, cwd=ROOT, env=environment(valkey), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1, "one line"

@@ -1,0 +1,311 @@
+"""Runs the functions of an ARQ application: adopts its clients' jobs, and makes attempts as ARQ documents them."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import structlog
+from arq.constants import job_key_prefix
+from arq.cron import CronJob
+from arq.jobs import SerializationError, deserialize_job_raw, serialize_result
+from arq.utils import ms_to_datetime, timestamp_ms
+from arq.worker import Function, JobExecutionFailed, Retry, RetryJob
+from redis.asyncio import Redis
+from structlog.contextvars import bind_contextvars
+
+from tasks.kind import Kind, Result
+from tasks.queue.jobs.adopt_call import adopt_call
+from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.jobs.foreign_job import MAX_SHOWN_CHARS, UNREADABLE, read_foreign_job
+from tasks.queue.redis_keys import QUEUES, arq_queue
+from tasks.settings import Settings
+from tasks.telemetry import tracing
+from worker.application.application import ArqApplication
+from worker.application.shown import shown_call, shown_result
+from worker.application.worker_settings import call_hook
+from worker.attempts.outcome import Outcome, SerializedResult, Verb
+from worker.attempts.running import ClaimedJob, Reason
+from worker.duties.served import LeftJobs
+
+log = structlog.get_logger()
+
+EXHAUSTED: Final = "max %d retries exceeded"  # ARQ's words
+UNSERVED_MS: Final = 60_000
+"""A job whose function this worker does not have is left to others for this long; then it has a record that says so."""
+CANCELLED_MESSAGE: Final = "Cancelled while it ran."
+NO_BODY: Final = "The job's time to live (ARQ's `_expires`) was over before it was begun."
+
+
+@dataclass(frozen=True, slots=True)
+class ArqCall:
+    """What ARQ's client has written of a job. job_try: the first try's number, if it says so."""
+
+    function: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    job_try: int | None
+    enqueued_ms: int
+
+
+NO_CALL: Final = ArqCall("<unknown>", (), {}, None, 0)
+
+
+class ServedFunctions:
+    """The functions of an ARQ application.
+
+    Args:
+        redis: Connection.
+        settings: Of the process.
+        application: The application.
+        reason_of: Why this process has cancelled the attempt at a job, if it has.
+        kinds: The kinds of the service, whose jobs in a queue that both use are left to it.
+    """
+
+    def __init__(
+        self,
+        redis: "Redis[bytes]",
+        settings: Settings,
+        application: ArqApplication,
+        *,
+        reason_of: Callable[[ClaimedJob], Reason | None],
+        kinds: Mapping[str, Kind[Any]],
+    ) -> None:
+        self._redis = redis
+        self._application = application
+        self._options = application.settings
+        self._reason_of = reason_of
+        self._kinds = kinds
+        self._enqueuer = Enqueuer(redis, settings)
+        self._left = LeftJobs(redis)
+        names = dict.fromkeys([*self._options.functions, UNREADABLE], True)
+        # Functions take turns, so none has a cap; and each may kill a worker.
+        caps = {"lane_cap": 0, "auto": False, "receiver_cap": 0, "owner_cap": 0}
+        self.rules: Mapping[str, Any] = {**caps, "io_bound": {}, "functions": names}
+        self.look_s = self._options.poll_delay_s
+
+    def left(self) -> dict[str, Any]:
+        """As `Served`."""
+        return self._left.payload()
+
+    def close(self) -> None:
+        """As `Served`: attempts leave nothing."""
+
+    async def adopt(self, job_id: str, queue: str, body: bytes | None, *, score: int) -> None:
+        """As `Served`. A function that nobody has after UNSERVED_MS waits for a worker that has it, with a record."""
+        call = NO_CALL
+        with contextlib.suppress(SerializationError):
+            call = self._read(body) if body is not None else NO_CALL
+        name = UNREADABLE if call is NO_CALL else call.function
+        if name not in self._options.functions:
+            is_ours = self._options.queue_name in map(arq_queue, QUEUES) and read_foreign_job(body).kind in self._kinds
+            is_new = body is not None and timestamp_ms() - score < UNSERVED_MS
+            if is_ours or (is_new and name != UNREADABLE):
+                await self._left.leave(job_id, queue, score)
+                return
+        await adopt_call(
+            self._enqueuer,
+            job_id,
+            queue,
+            function=name,
+            params=shown_call(call.args, call.kwargs),
+            fields=self._fields_of(job_id, call, score),
+        )
+
+    def _fields_of(self, job_id: str, call: ArqCall, score: int) -> list[str | bytes]:
+        """What the record has besides: how an end is told that no worker of the application writes."""
+        ends = {
+            "arq_cancelled": asyncio.CancelledError(),
+            "arq_failed": JobExecutionFailed("the job ended without a result; its record says why"),
+        }
+        fields: list[str | bytes] = ["due_at", str(score), "arq", str(self._options.keep_result_ms(call.function))]
+        for name, error in ends.items():
+            packed = self._packed(job_id, replace(call, args=(), kwargs={}), error, job_try=1, started_ms=score)
+            fields += [name, packed] if packed is not None else []
+        return fields
+
+    def _read(self, body: bytes) -> ArqCall:
+        """Raises: SerializationError."""
+        return ArqCall(*deserialize_job_raw(body, deserializer=self._options.job_deserializer))
+
+    async def attempt(self, job: ClaimedJob, began: float) -> Outcome:
+        """Make one attempt, as `Executor.attempt`."""
+        bind_contextvars(**job.facts)
+        log.debug("job.started")
+        about: tracing.About = {
+            "messaging.system": "pressroom",
+            "messaging.operation.type": "process",
+            "messaging.destination.name": job.queue,
+            "messaging.message.id": job.id,
+            "pressroom.attempt": job.attempt,
+        }
+        with tracing.entry(job.traceparent, f"run {job.kind}", "consumer", about, tracestate=job.tracestate) as step:
+            outcome = await self._try(job, began)
+            if outcome.error is not None:
+                step.fail(outcome.error[0])
+        return outcome
+
+    async def _try(self, job: ClaimedJob, began: float) -> Outcome:
+        body = await self._redis.get(job_key_prefix + job.id)
+        if body is None:
+            return self._failed(job, began, NO_CALL, JobExecutionFailed("job expired"), ("expired", NO_BODY))
+        try:
+            call = self._read(body)
+        except SerializationError as error:
+            reason = f"The job cannot be read by the application's job_deserializer: {error.__cause__!r}"
+            return self._failed(job, began, NO_CALL, error, ("unreadable_job", reason))
+        function = self._options.functions.get(call.function)
+        if function is None:  # it was adopted under another name, by an earlier version of the application
+            gone = JobExecutionFailed(f"function {call.function!r} not found")
+            return self._failed(job, began, call, gone, ("unknown_kind", f"The function {call.function!r} is gone."))
+        job_try = job.tries + max(call.job_try or 1, 1)
+        if job_try > self._options.tries(function):
+            return self._exhausted(job, began, call, function, job_try)
+        ctx = {
+            **self._application.ctx,
+            "job_id": job.id,
+            "job_try": job_try,
+            "enqueue_time": ms_to_datetime(call.enqueued_ms),
+            "score": job.due_at,
+        }
+        try:
+            outcome = await self._called(job, began, call, function, ctx)
+        finally:
+            await self._forget_cancellation(job)
+            await self._hook("on_job_end", ctx)
+        written = asyncio.Event()
+        self._application.after(ctx, written)
+        return replace(outcome, written=written)
+
+    async def _called(
+        self, job: ClaimedJob, began: float, call: ArqCall, function: Function | CronJob, ctx: dict[Any, Any]
+    ) -> Outcome:
+        """Call the function, and return how that ended.
+
+        Raises:
+            asyncio.CancelledError: This process stops, or has lost the job.
+        """
+        job_try, seconds = ctx["job_try"], self._options.timeout_s(function)
+        limit = asyncio.timeout(seconds)
+        try:
+            await call_hook(self._options.on_job_start, ctx)
+            async with limit:
+                result = await function.coroutine(ctx, *call.args, **call.kwargs)
+        except TimeoutError as error:
+            if not limit.expired():
+                return self._raised(job, began, call, error, job_try)
+            message = f"The job took longer than {seconds:g} s, the limit of its function."
+            return self._failed(job, began, call, error, ("job_timed_out", message), job_try)
+        except (asyncio.CancelledError, Retry, RetryJob) as again:
+            return self._again(job, began, call, function, job_try, again)
+        except BaseException as error:  # sys.exit() included: that is the function's failure, not the worker's
+            return self._raised(job, began, call, error, job_try)
+        packed = self._packed(job.id, call, result, job_try=job_try, started_ms=job.started_at, success=True)
+        try:
+            shown = SerializedResult.of(Result(shown_result(result)))
+        except (TypeError, ValueError, OverflowError, RecursionError):
+            shown = SerializedResult.of(Result({}))
+        return replace(self._outcome(job, "succeeded", began), result=shown, arq_result=packed)
+
+    def _again(
+        self,
+        job: ClaimedJob,
+        began: float,
+        call: ArqCall,
+        function: Function | CronJob,
+        job_try: int,
+        again: BaseException,
+    ) -> Outcome:
+        """What follows when a function was cancelled, or asks for another try."""
+        reason = self._reason_of(job) if isinstance(again, asyncio.CancelledError) else None
+        if reason is Reason.CANCELLED:
+            packed = self._packed(job.id, call, again, job_try=job_try, started_ms=job.started_at)
+            ended = self._outcome(job, "cancelled", began)
+            return replace(ended, error=("cancelled", CANCELLED_MESSAGE), arq_result=packed)
+        if reason is Reason.LOST:
+            raise again
+        if reason is Reason.HANDED_BACK and self._options.retry_jobs and self._options.tries(function) > 1:
+            raise again
+        if not self._options.retry_jobs:
+            return self._raised(job, began, call, again, job_try)
+        if job_try >= self._options.tries(function):
+            return self._exhausted(job, began, call, function, job_try)
+        delay_s = (again.defer_score or 0) / 1000 if isinstance(again, Retry) else 0.0
+        message = f"The function asked for another try: {again!r}"
+        return replace(self._outcome(job, "retrying", began), error=("failed", message), delay_s=delay_s)
+
+    async def _forget_cancellation(self, job: ClaimedJob) -> None:
+        """Let a cancellation that the function asked its own task for have no effect on what follows."""
+        task = asyncio.current_task()
+        while task is not None and task.cancelling() and self._reason_of(job) is None:
+            task.uncancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0)
+
+    async def _hook(self, name: str, ctx: dict[Any, Any]) -> None:
+        """Call a hook whose failure changes nothing of the job's outcome."""
+        try:
+            await call_hook(getattr(self._options, name), ctx)
+        except Exception:
+            log.exception("arq.hook_failed", hook=name, job=ctx["job_id"])
+
+    def _outcome(self, job: ClaimedJob, verb: Verb, began: float) -> Outcome:
+        return Outcome(job, verb, time.monotonic() - began)
+
+    def _failed(
+        self,
+        job: ClaimedJob,
+        began: float,
+        call: ArqCall,
+        error: BaseException,
+        told: tuple[str, str],
+        job_try: int | None = None,
+    ) -> Outcome:
+        tries = job.tries + 1 if job_try is None else job_try
+        packed = self._packed(job.id, call, error, job_try=tries, started_ms=job.started_at)
+        return replace(self._outcome(job, "failed", began), error=told, arq_result=packed)
+
+    def _raised(self, job: ClaimedJob, began: float, call: ArqCall, error: BaseException, job_try: int) -> Outcome:
+        log.error("job.raised", exc_info=error)
+        return self._failed(job, began, call, error, ("failed", _message_of(error)), job_try)
+
+    def _exhausted(
+        self, job: ClaimedJob, began: float, call: ArqCall, function: Function | CronJob, job_try: int
+    ) -> Outcome:
+        most = self._options.tries(function)
+        error = JobExecutionFailed(EXHAUSTED % most)
+        message = f"The function may be tried {most} times (max_tries), and has not succeeded."
+        return self._failed(job, began, call, error, ("failed", message), job_try)
+
+    def _packed(
+        self, job_id: str, call: ArqCall, result: Any, *, job_try: int, started_ms: int, success: bool = False
+    ) -> bytes | None:
+        """What ARQ's client reads of an end; None if results of the function are not kept, or cannot be written."""
+        if self._options.keep_result_ms(call.function) == 0:
+            return None
+        return serialize_result(
+            call.function,
+            call.args,
+            call.kwargs,
+            job_try,
+            call.enqueued_ms,
+            success,
+            result,
+            started_ms,
+            timestamp_ms(),
+            f"{job_id}:{call.function}",
+            self._options.queue_name,
+            job_id,
+            serializer=self._options.job_serializer,
+        )
+
+
+def _message_of(error: BaseException) -> str:
+    """The message in the record for an exception of a function; its traceback is in the log only."""
+    try:
+        lines = str(error).strip().splitlines()
+    except Exception:  # a class of the application's own may have no text
+        lines = []
+    return f"{type(error).__name__}: {(lines[-1] if lines else '')[: MAX_SHOWN_CHARS * 10]}"

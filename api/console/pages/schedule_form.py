@@ -9,10 +9,10 @@ from fastapi import Response
 
 from api.console.calls import ApiCall, ProblemError
 from api.console.forms import count_in, json_in
-from api.console.json_places import lines_of
 from api.console.pages.schedules import ahead, in_zone
 from api.console.visit import ConsoleRouter, Notice, Visit
 from api.reports.examples import SMALL
+from api.reports.json_places import lines_of
 
 router = ConsoleRouter()
 

@@ -22,6 +22,7 @@ PARENTS: Final = 4
 CHILDREN: Final = 25
 """Deliveries of an event, or jobs of a batch, that are shown; the list of jobs has all."""
 GONE: Final = (404, 410)
+OF_REPORTS: Final = ("report", "validation")
 LEFT_OUT: Final = (403, 404, 410)
 """Statuses with which a part of the page is left out: the key lacks its scope, or it is no longer there."""
 
@@ -150,6 +151,8 @@ async def _related(visit: Visit, job: Mapping[str, Any]) -> dict[str, Any]:
         wanted["deliveries"] = ("/v1/deliveries", {**query, "event": job["id"], "limit": CHILDREN})
     if job["kind"] == "batch":
         wanted["children"] = ("/v1/jobs", {**query, "batch": job["id"], "limit": CHILDREN, "waiting_for": True})
+    if job["kind"] in OF_REPORTS and job.get("error"):
+        wanted["context"] = (at("jobs", job["id"], "error-context"), query)
     before: dict[str, tuple[str, dict[str, Any]]] = {
         parent: (at("jobs", parent), {}) for parent in (job.get("after") or ())[:PARENTS]
     }
@@ -158,6 +161,7 @@ async def _related(visit: Visit, job: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(zip(asked, answers, strict=True))
     children = (found.get("children") or {}).get("jobs", ())
     return {
+        "excerpts": (found.get("context") or {}).get("excerpts", ()),
         "delivery": found.get("delivery"),
         "endpoint": found.get("endpoint"),
         "deliveries": (found.get("deliveries") or {}).get("deliveries"),

@@ -9,9 +9,9 @@ from fastapi import Response
 from api.console.calls import ApiCall, ProblemError, at
 from api.console.formats import A4_PX, shown_size
 from api.console.forms import json_in
-from api.console.json_places import lines_of
 from api.console.report_samples import SAMPLES
 from api.console.visit import ConsoleRouter, Visit
+from api.reports.json_places import lines_of
 
 router = ConsoleRouter()
 

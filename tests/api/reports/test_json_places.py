@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from api.console.json_places import line_of, lines_of
+from api.reports.json_places import line_of, lines_of
 
 TEXT = """{
   "a": {"b": 1,

@@ -58,7 +58,7 @@ async def test_outputs_are_shown_and_what_may_have_scripts_is_only_downloaded(
         assert "64 × 43" in page
         assert f'href="{place}/a%20b.svg" download' in page
         assert f'href="{place}/page.html" download' in page
-        assert "<dt>rows</dt><dd>4,120</dd>" in page
+        assert "<dt>Rows</dt><dd>4,120</dd>" in page
         assert "test-worker" in page
         assert "try 1 of 4" in page
 

@@ -1,8 +1,10 @@
 """What every test may ask for: the event loop's kind, a real Valkey, a clean database in it."""
 
 import asyncio
+import contextlib
 import functools
 import gc
+import importlib
 import inspect
 import os
 import sys
@@ -44,12 +46,27 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         os.environ["PYTHONPATH"] = str(Path(__file__).parent / "support" / "coverage_start")
 
 
+def import_tests(config: pytest.Config) -> None:
+    """Import all tests before pytest does, each process from another place on. In a fresh clone they are compiled then:
+    each by the process that comes to it first, rather than by all of them at the same time."""
+    process: dict[str, Any] = getattr(config, "workerinput", {})
+    tests = Path(__file__).parent
+    if not process or [config.invocation_params.dir / argument for argument in config.args] != [tests]:
+        return
+    paths = sorted(tests.rglob("test_*.py"))
+    first = len(paths) * int(process["workerid"].removeprefix("gw")) // process["workercount"] % len(paths)
+    for path in (*paths[first:], *paths[:first]):
+        with contextlib.suppress(Exception):  # pytest says so, when it comes to it
+            importlib.import_module(".".join(path.relative_to(tests.parent).with_suffix("").parts))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
     """Let the garbage collector pass over ten thousand tests and what they import, which stay: it would take half a
     second each time that a test asks for it, and much of the time that it takes to find the tests."""
     gc.disable()
     try:
+        import_tests(session.config)
         return (yield)
     finally:
         gc.enable()

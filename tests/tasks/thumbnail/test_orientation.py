@@ -1,3 +1,4 @@
+from functools import cache
 from typing import Any
 
 import pytest
@@ -16,7 +17,10 @@ FORMATS: dict[str, dict[str, Any]] = {
 }
 
 
-def stored(upright: Image.Image, orientation: int, name: str) -> bytes:
+@cache
+def stored(orientation: int, name: str) -> bytes:
+    """A picture of 640 × 480 pixels, turned."""
+    upright = quarters(640, 480)
     turn = TURNS_OF_ORIENTATION[orientation]
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -26,11 +30,10 @@ def stored(upright: Image.Image, orientation: int, name: str) -> bytes:
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("orientation", TURNS_OF_ORIENTATION)
 def test_every_orientation_is_drawn_as_an_upright_picture_is(renderer: Renderer, orientation: int, name: str) -> None:
-    upright = quarters(640, 480)
-    data = stored(upright, orientation, name)
+    data = stored(orientation, name)
     assert (renderer.probe(data)["width"], renderer.probe(data)["height"]) == (640, 480)
     for fit in ("contain", "cover", "pad"):
-        expected = renderer.picture(stored(upright, 1, name), width=90, height=60, fit=fit, format="png")
+        expected = renderer.picture(stored(1, name), width=90, height=60, fit=fit, format="png")
         drawn = renderer.picture(data, width=90, height=60, fit=fit, format="png")
         assert drawn.size == expected.size
         for pixel, other in zip(corners(drawn), corners(expected), strict=True):
@@ -39,7 +42,7 @@ def test_every_orientation_is_drawn_as_an_upright_picture_is(renderer: Renderer,
 
 @pytest.mark.parametrize("orientation", TURNS_OF_ORIENTATION)
 def test_a_cascade_of_sizes_is_upright_too(renderer: Renderer, orientation: int) -> None:
-    data = stored(quarters(640, 480), orientation, "JPEG")
+    data = stored(orientation, "JPEG")
     files = renderer.render(data, *({"name": f"w{width}", "width": width} for width in (20, 80, 320)))
     for file, width in zip(files, (20, 80, 320), strict=True):
         with Image.open(file["path"]) as picture:

@@ -227,7 +227,7 @@ def test_progress_tells_rows_read_and_about_how_many_there_are(tmp_path: Path) -
 
 
 def test_subtotals_and_totals_of_many_rows_are_exact(tmp_path: Path) -> None:
-    count = 40_000
+    count = 10_000
     columns = [*LEDGER[:-1], {**LEDGER[-1], "total": "sum"}]
     rows = opened(
         dataset(write_csv(tmp_path / "data.csv", ledger(count))), columns, tmp_path,
@@ -253,17 +253,17 @@ def test_subtotals_and_totals_of_many_rows_are_exact(tmp_path: Path) -> None:
     assert sorted(said.values()) == sorted(sums.values())
 
 
-def test_a_million_rows_are_totalled_to_the_cent(tmp_path: Path) -> None:
+def test_200_000_rows_are_totalled_to_the_cent(tmp_path: Path) -> None:
     """Floats would be off by cents, Decimals of 28 digits too with amounts like these."""
     path = tmp_path / "data.csv"
-    blocks = 2_000
+    blocks = 400
     amounts = ["99999999999999999999999999.99", "0.01", "0.10", "-33333333333333.33", "12.34"]
     with path.open("w") as file:
         file.write("amount\n")
         file.writelines("\n".join(amounts * 100) + "\n" for _ in range(blocks))
     rows = opened(dataset(path), [{**AMOUNT, "currency": "USD"}], tmp_path, keep_values=True)
     *_, total = rows.entries()
-    assert rows.count == 1_000_000
+    assert rows.count == 200_000
     cents = sum(int(amount.replace(".", "")) for amount in amounts) * blocks * 100
     assert total.packed == [[f"{cents // 100}.{cents % 100:02d}"]]
     assert total.columns == [[f"Total: ${cents // 100:,}.{cents % 100:02d}"]]

@@ -11,8 +11,8 @@ FINER = 2
 _ROUNDING_PX = 1
 """Pixels that a copy may lack, since its sides are rounded: 439 is twice as large as 220."""
 
-_HALF_ROUNDING_PX = 0.249
-"""What a side that was rounded down lacks at either edge, at most. Just below a quarter: decimals are inexact."""
+_LEFT_OUT_PX = 0.175
+"""Pixels of the result that are left out at either edge, at most, where a side is rounded down: a third in all."""
 
 Extent = tuple[float, float]
 """Width and height of a whole picture in pixels of a copy; the last pixel of a scaled JPEG may be partial."""
@@ -81,11 +81,12 @@ def _is_fine(extent: Extent, source: Size, plan: Plan) -> bool:
 
 def _in_proportion(box: Box, size: Size) -> Box:
     """Leave out what the shorter side of a result lacks since it was rounded down, half of it at either edge, so that
-    both sides are scaled by one factor: 341.33 rows become 341 of the same height, not 341 that are a little lower."""
+    both sides are scaled by one factor: 341.33 rows become 341 of the same height, not 341 that are a little lower.
+    Where more than _LEFT_OUT_PX would be left out, everything is squeezed in."""
     left, top, right, bottom = box
     factor = max(size) / ((right - left) if size[0] >= size[1] else (bottom - top))
     lacks = [(side * factor - rounded) / 2 for side, rounded in zip((right - left, bottom - top), size, strict=True)]
-    across, down = (lack / factor if 0 < lack < _HALF_ROUNDING_PX else 0 for lack in lacks)
+    across, down = (lack / factor if 0 < lack < _LEFT_OUT_PX else 0 for lack in lacks)
     return left + across, top + down, right - across, bottom - down
 
 

@@ -107,7 +107,7 @@ class VipsRaster:
             region = _rounded_region(box, self.size)
             is_all = region == (0, 0, *self.size)
             image = image if is_all else image.crop(*region)
-            whole, factors = size, (across, down) if is_all else None
+            whole, factors = size, (across, down) if is_all and max(box[:2]) > 0 else None
         else:  # libvips computes the part that is kept alone
             whole = max(size[0], round(image.width * across)), max(size[1], round(image.height * down))
             factors = None

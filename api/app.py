@@ -102,6 +102,7 @@ def create_app(given: Settings | None = None) -> FastAPI:
                 gc.collect()
                 gc.freeze()
                 gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
+                gc.enable()  # which `api.server.run` put off
                 hide_from_others()
                 context.shutdown.install()
             yield {"context": context, "connections": context.connections}

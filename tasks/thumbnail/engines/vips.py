@@ -227,10 +227,11 @@ def decode(path: Path, name: str, denominator: int, info: Mapping[Any, Any], *, 
     image = _eight_bits(load(str(path), **options))
     mode = _COLOURS.get(image.interpretation, "")
     profile = profile_of(info, mode)
-    image = image.copy()
     if profile and fits_profile(profile, mode):
+        image = image.copy()  # its fields are changed, which is for one's own images alone
         image.set_type(pyvips.GValue.blob_type, _PROFILE, profile)
     elif image.get_typeof(_PROFILE):
+        image = image.copy()
         image.remove(_PROFILE)
     raster = VipsRaster(image, streamed=once)
     if not image.hasalpha():

@@ -162,6 +162,7 @@ class JobSource(Source):
 
     def __init__(self, redis: "Redis[bytes]", watch: Watch) -> None:
         super().__init__(LOOK_S)
+        self._redis = redis
         self._reader = FeedReader(redis)
         self._watch = watch
         self._since: dict[Feed, int] = {}
@@ -181,6 +182,8 @@ class JobSource(Source):
             self.forget()
         wanted = {feed for follower in followers for feed in follower.feeds.values()}
         since = {feed: self._since.get(feed) for feed in wanted if self._watch.hears(feed.name)}
+        if wanted and not since:
+            await self._redis.ping()  # there is nothing to read, and it is to be said if that is since Redis is away
         found = await self._reader.read(since)
         self._read_at = now
         self.period_s = min(max(LOOK_S, len(found) * FEED_S), MOST_LOOK_S)

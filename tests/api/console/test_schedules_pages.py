@@ -1,5 +1,9 @@
 """The pages of schedules: the list, one of them, and a new one by a form."""
 
+import re
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 import httpx
 import pytest
 from arq.connections import ArqRedis
@@ -153,3 +157,22 @@ async def test_a_read_only_key_sees_schedules_and_changes_none(
         assert f'action="{place}/pause"' in (await browser.get("/console/schedules?owner=bob")).text
         await browser.post(f"{place}/pause", data={}, headers=PAGE)
         assert (await bob.get(f"/v1/schedules/{made['id']}")).json()["paused"]
+
+
+async def test_the_next_times_are_right_over_a_change_of_the_clocks(port: int, bob: httpx.AsyncClient) -> None:
+    """Five runs, one in each quarter, are in summer and in winter."""
+    quarterly = {**FORM, "cron": "30 6 1 1,4,7,10 *"}
+    berlin = ZoneInfo("Europe/Berlin")
+    async with signed_in(port, BOB) as browser:
+        preview = await browser.post("/console/schedules", data={**quarterly, "do": "preview"}, headers=PAGE)
+        made = await browser.post("/console/schedules", data={**quarterly, "do": "create"}, headers=PAGE)
+        (one,) = (await bob.get("/v1/schedules")).json()["schedules"]
+        for page in (preview.text, (await browser.get(made.headers["location"])).text):
+            shown = re.findall(r'(\d{4}-\S+ \d\d:\d\d) UTC <span class="muted">.*?<time datetime="([^"]+)"', page)
+            times = [datetime.fromisoformat(time) for _, time in shown]
+            assert [time.astimezone(berlin).strftime("%d %H:%M") for time in times] == ["01 06:30"] * 5
+            assert [text for text, _ in shown] == [time.strftime("%Y-%m-%d %H:%M") for time in times]
+            assert {time.hour for time in times} == {4, 5}, "of UTC"
+        listed = (await browser.get("/console/schedules")).text
+        assert f'<time datetime="{one["next_at"]}"' in listed
+        assert one["next_at"][:16].replace("T", " ") + " UTC" in listed

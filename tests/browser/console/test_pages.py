@@ -9,8 +9,12 @@ from fastapi.routing import APIRoute
 from api.app import app
 from tests.browser.console.conftest import Console, Visiting, Visitor
 
-MOST_BYTES = 100_000
+MOST_BYTES, MOST_REQUESTS = 100_000, 6
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+COLOURS = ("color-contrast",)
+"""The rule that finds something else in the dark than in the light."""
+EMPTY = ("/console", "/console/jobs", "/console/failures", "/console/schedules", "/console/webhooks", "/console/usage")
+"""Pages on which an owner without jobs sees what would be there, or which scope is needed."""
 
 
 def pages_of(console: Console) -> list[str]:
@@ -34,12 +38,13 @@ NO_PAGES = {"/console/login", "/console/live"}
 ADMINS = ("/console", "/console/queues", "/console/workers", "/console/audit", "/console/keys", "/console/jobs?owner=*")
 
 
-def violations(tab: Any) -> list[str]:
+def violations(tab: Any, rules: tuple[str, ...] = RULES) -> list[str]:
     """What axe finds on a page. Its script comes by the debugger, so that the page's policy stays as it is."""
     from axe_playwright_python.base import AXE_SCRIPT  # noqa: PLC0415 - bin/test has none
 
-    tab.evaluate(AXE_SCRIPT)
-    found = tab.evaluate("rules => axe.run({runOnly: rules})", list(RULES))
+    if rules == RULES:  # else it is there
+        tab.evaluate(AXE_SCRIPT)
+    found = tab.evaluate("rules => axe.run({runOnly: rules})", list(rules))
     return [
         f"{tab.url}: {one['id']} ({one['help']}): {[node['target'] for node in one['nodes']][:3]}"
         for one in found["violations"]
@@ -59,15 +64,43 @@ def faults(visitor: Visitor, path: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+def violations_in_light_and_dark(tab: Any) -> list[str]:
+    """What axe finds on the page that is shown, in both schemes."""
+    found = violations(tab)
+    tab.emulate_media(color_scheme="dark")
+    found += [f"{one} (dark)" for one in violations(tab, COLOURS)]
+    tab.emulate_media(color_scheme="light")
+    return found
+
+
 @pytest.mark.parametrize("width", [320, 1280])
-def test_pages_are_whole_and_accessible(visiting: Visiting, console: Console, scheme: str, width: int) -> None:
+def test_pages_are_whole_and_accessible(visiting: Visiting, console: Console, width: int) -> None:
     found: list[str] = []
-    window = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
     for role, paths in (("owner", pages_of(console)), ("admin", ADMINS)):
-        with visiting(role, **window) as visitor:
+        with visiting(role, viewport={"width": width, "height": 900}) as visitor:
             for path in paths:
-                found += faults(visitor, path) + violations(visitor.tab)
+                found += faults(visitor, path) + violations_in_light_and_dark(visitor.tab)
+    assert found == []
+
+
+def test_pages_are_accessible_when_empty_wrong_or_asking(visiting: Visiting, console: Console) -> None:
+    found: list[str] = []
+    with visiting("other", viewport={"width": 320, "height": 900}) as visitor:
+        for path in (*EMPTY, "/console/nothing", f"/console/jobs/{console.filled.picture}", "/console/jobs?state=evil"):
+            visitor.goto(path)
+            found += violations_in_light_and_dark(visitor.tab)
+        visitor.tab.set_viewport_size({"width": 1280, "height": 900})
+        visitor.goto("/console/jobs")
+        visitor.tab.keyboard.press("?")
+        assert visitor.tab.locator("dialog[open]").count() == 1
+        found += violations_in_light_and_dark(visitor.tab)
+        visitor.faults.clear()  # Chromium notes what has a status of 400 or more
+    with visiting(None) as visitor:
+        visitor.goto("/console/login")
+        visitor.tab.fill("input[name=key]", "wrong")
+        visitor.tab.click("form.stack button")
+        visitor.tab.locator("[role=alert]").wait_for()
+        found += violations_in_light_and_dark(visitor.tab)
     assert found == []
 
 
@@ -86,6 +119,28 @@ def test_pages_fit_who_looks(visiting: Visiting, console: Console, role: str) ->
             if role == "read_only" and visitor.tab.locator("main form[method=post] button").count():
                 found.append(f"{path} has buttons that a read-only key may not use")
     assert found == []
+
+
+def test_a_page_is_light_to_load(visiting: Visiting, console: Console) -> None:
+    """Pictures of results are not counted, nor the requests for them."""
+    filled = console.filled
+    with visiting("owner") as visitor:
+        tab = visitor.tab
+        answers: list[Any] = []
+        tab.on("response", lambda answer: answers.append(answer))  # noqa: PLW0108 - it marks what it is given
+        for path in ("/console", "/console/jobs", f"/console/jobs/{filled.picture}", "/console/try"):
+            tab.goto("about:blank")
+            answers.clear()
+            visitor.goto(path)
+            tab.locator("html.scripts").wait_for()
+            if path == "/console/try":
+                tab.wait_for_function("!!document.querySelector('[data-drop]').ondrop")
+            apart = ("/files/", "/console/live", "/assets/icon")  # the icon is asked for once by a browser
+            loaded = [one for one in answers if not any(part in one.url for part in apart)]
+            first = {one.url: one for one in loaded}
+            assert len(first) <= MOST_REQUESTS, (path, list(first))
+            weight = sum(len(one.body()) for one in first.values() if one.status == 200)
+            assert weight <= MOST_BYTES, (path, weight)
 
 
 def test_pages_work_without_scripts(visiting: Visiting, console: Console) -> None:

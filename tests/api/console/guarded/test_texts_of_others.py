@@ -191,8 +191,8 @@ async def test_files_of_others_run_nothing(
             is_shown = media_type in ("image/jpeg", "image/png")
             inline = file.headers["content-disposition"].startswith("inline")
             assert is_shown or media_type == "application/pdf" or not inline, name
-    async with client_of(port, None) as nobody_known:
-        assert (await nobody_known.get(f"/console/jobs/{job}/files/page.html")).status_code == 303
+    async with client_of(port, None) as without_session:
+        assert (await without_session.get(f"/console/jobs/{job}/files/page.html")).status_code == 303
 
 
 async def test_forms_lead_nowhere_else(port: int, alice: httpx.AsyncClient) -> None:

@@ -14,7 +14,7 @@ from tasks.queue.redis_keys import WORKER, WORKER_MS, WORKERS
 from tasks.settings import Settings
 from tests.api.console.test_live import named
 from tests.support.api.event_source import streamed, until_end
-from tests.support.api.serving import serving
+from tests.support.api.serving import BOB, serving
 from tests.support.api.web_process import web_process
 from tests.support.console.browsers import PAGE, signed_in
 from tests.support.console.pages import PAGES
@@ -88,6 +88,17 @@ async def test_without_redis_each_page_says_so_and_is_there_again_with_it(settin
                 return [path for path in PAGES if (await browser.get(path)).status_code != 200]
 
             await eventually(there, [])
+
+
+async def test_who_follows_jobs_alone_is_shown_that_redis_is_away(settings: Settings) -> None:
+    with Valkey() as mortal:
+        away = settings.model_copy(update={"redis_url": SecretStr(mortal.url), "events_heartbeat_s": 0.2})
+        async with serving(away) as port, signed_in(port, BOB) as browser, streamed(browser, "/console/live") as events:
+            await named(events, "ready")
+            mortal.kill()
+            await named(events, "unavailable")
+            mortal.start()
+            await named(events, "ready")
 
 
 async def test_streams_end_within_a_second_when_the_process_is_to_end(valkey: Valkey) -> None:

@@ -51,6 +51,7 @@ from tasks.history.store import History
 from tasks.kind import counted
 from tasks.process_memory import hide_from_others
 from tasks.public_files.urls import PublicFiles
+from tasks.queue.account_keys import ACCOUNTS
 from tasks.queue.connect import close, connect
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.job_store import JobStore
@@ -58,7 +59,6 @@ from tasks.queue.lanes.stats import QueueStats
 from tasks.queue.memory import MemoryWatch
 from tasks.queue.process_registry import ProcessRegistry
 from tasks.queue.records.list import Listing
-from tasks.queue.redis_keys import ACCOUNTS
 from tasks.queue.start_check import StartRefusedError, joined
 from tasks.queue.watch.watch import Watch
 from tasks.schedule.scheduler import Scheduler

@@ -12,8 +12,8 @@ from typing import Any, Final, Literal, Self
 
 from redis.asyncio import Redis
 
+from tasks.queue.account_keys import AUDIT, AUDIT_NOTES
 from tasks.queue.records.cursor import read_cursor, write_cursor
-from tasks.queue.redis_keys import AUDIT, AUDIT_NOTES
 from tasks.queue.script import Script
 
 STREAMS: Final = (AUDIT, AUDIT_NOTES)

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from redis.asyncio import Redis
 
-from tasks.queue.redis_keys import API_KEY
+from tasks.queue.account_keys import API_KEY
 
 KeyState = Literal["live", "expired", "revoked"]
 

@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from tasks.accounts.key_format import digest_of, id_of, new_key
 from tasks.accounts.key_record import KeyRecord, read_keys
-from tasks.queue.redis_keys import API_KEYS
+from tasks.queue.account_keys import API_KEYS
 from tasks.queue.script import Script
 from tasks.refusal import Refusal
 

@@ -11,8 +11,8 @@ from redis.asyncio import Redis
 
 from tasks.accounts.owner_names import check_owner
 from tasks.accounts.quotas import read_overrides
+from tasks.queue.account_keys import OWNER, OWNERS, SUSPENDED
 from tasks.queue.records.list import read_index
-from tasks.queue.redis_keys import OWNER, OWNERS, SUSPENDED
 from tasks.queue.script import Script
 from tasks.refusal import Refusal
 

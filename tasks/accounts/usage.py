@@ -7,7 +7,8 @@ from typing import Final, Self
 
 from redis.asyncio import Redis
 
-from tasks.queue.redis_keys import DAY_MS, STORED, USAGE
+from tasks.queue.account_keys import STORED, USAGE
+from tasks.queue.redis_keys import DAY_MS
 from tasks.queue.script import Script
 
 EPOCH: Final = date(1970, 1, 1)

@@ -18,24 +18,20 @@ from redis.asyncio import Redis
 from tasks import clock
 from tasks.maintenance.storage_owner import adopt_storage
 from tasks.outbound.client import VERSION
+from tasks.queue.account_keys import API_KEY, API_KEYS, OWNER, OWNERS, SUSPENDED
 from tasks.queue.installation import find_installation, find_restored_snapshot, note_restored_snapshot
 from tasks.queue.lanes.lane_id import LaneId
 from tasks.queue.redis_keys import (
-    API_KEY,
-    API_KEYS,
     DESTINATIONS,
     DISABLED,
     ENDPOINT,
     ENDPOINTS,
     LANE,
-    OWNER,
-    OWNERS,
     PRESETS,
     QUEUES,
     SCHEDULE,
     SCHEDULES,
     SUBSCRIBERS,
-    SUSPENDED,
 )
 from tasks.queue.redis_keys import QUEUE as QUEUE_HASH
 from tasks.queue.script import Script

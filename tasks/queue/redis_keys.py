@@ -1,4 +1,5 @@
-"""Every Redis key and every time to live: the one home of both.
+"""Every Redis key and every time to live, but those of accounts, feeds and portals, which stand beside this module:
+`account_keys`, `feed_keys` and `portal_keys`.
 
 Scripts contain no key: they are given those of SCRIPT_CONSTANTS that they use. They compute the names of keys, so a
 Redis without cluster mode is needed.
@@ -12,21 +13,12 @@ Redis without cluster mode is needed.
 | `pressroom:freed-by:<id>` | set of job ids | jobs that ended since this one did not succeed, and run once it has | its success; it expires with them |
 | `pressroom:key:<owner>:<sha256>` | string | Idempotency-Key → id and content hash | expires |
 | `pressroom:same-work:<hash>` | string | the job that did a piece of work, or does it: others that ask for the same use its result (`tasks/queue/jobs/same_work.py`) | expires |
-| `pressroom:rate:<what>:<owner>` | string | until when (ms) what the owner has had of its rate is paid for; `<owner>/tokens` is what pages with tokens of the owner had | expires |
-| `pressroom:owner:<owner>` | hash | what an admin has set of an owner: `quotas` (JSON), `note`, `suspended_at` (ms), `reason`, and times (`tasks/accounts/owners.py`) | nobody |
-| `pressroom:owners` | zset owner → created (ms) | owners that have such a record | nobody |
-| `pressroom:suspended` | hash owner → since (ms) | owners whose jobs and schedules stand still; each queue's hash has how many they are (`suspended`) | the resume |
-| `pressroom:usage:<owner>:<day>` | hash | what the owner has used on one day (days since 1970, UTC): `<kind> <state>` (jobs that ended), `cpu <kind>` (ms), `in` and `out` (bytes), `stored` (bytes, at the last change) (`tasks/accounts/usage.py`) | expires |
-| `pressroom:stored` | hash owner → bytes | what the owner has in the storage: added up as it is written and deleted, counted by each cleanup | an owner's field goes at 0, with a cleanup |
 | `pressroom:unneeded-of` | hash sha256 → owner | whose the blobs of `pressroom:unneeded` were | as these |
 | `pressroom:blob:<sha256>` | set of job ids, `upload:<id>`s, `schedule:<id>`s and `kept:<end>/<owner>/<hash>`es of jobs in the history | what needs this blob | the cleanup, when none of them is left; it expires 30 days after the last one is due |
 | `pressroom:swept:<sha256>` | string | until when (ms) the cleanup may be deleting this blob; followed by ` gone` once it has | expires |
 | `pressroom:unneeded` | zset sha256 → since (ms) | blobs that deleted jobs, uploads and schedules needed: they are deleted soon, if nothing else needs them | the reconciliation; it expires, and the cleanup finds them |
 | `pressroom:unneeded-exchanges` | zset delivery → its attempts | deleted deliveries whose exchanges in the storage (`tasks/webhook/exchanges`) are deleted soon | as `pressroom:unneeded` |
 | `pressroom:upload:<id>` | hash | owner, blob, bytes, name and times of an upload | expires, or its owner deletes it |
-| `pressroom:upload-token:<id>` | hash | a token for a web page (`tasks/accounts/tokens/upload_tokens.py`): SHA-256 of it, owner, `key`, what it fixes, `uses` and `used`, `tries` | expires, or its owner deletes it |
-| `pressroom:upload-tokens:<owner>` | zset id → expires (ms) | the upload tokens of an owner | each new one trims it; it expires |
-| `pressroom:upload-token:<id>:held` | zset upload → until (ms) | the uploads in parts that hold a use of this upload token | they are stored or deleted; it expires, or the token's owner deletes it |
 | `pressroom:incoming:<id>` | hash | an upload whose bytes come in parts, or go straight into the storage (`tasks/uploads/incoming.py`) | expires, or its owner deletes it |
 | `pressroom:incoming` | zset id → until (ms) | all of them, those too that are complete: their objects in the storage are removed then | the reconciliation; it expires |
 | `pressroom:unfinished:<owner>` | zset id → until (ms) | those of an owner that are not complete, or not checked yet | with the last; it expires |
@@ -64,7 +56,6 @@ Redis without cluster mode is needed.
 | `pressroom:history:<bucket>` | hash | 8 bytes of an id's hash → number of the object that has its record | the cleanup, with the object, or the job's deletion |
 | `pressroom:history-writing` | zset number → since (ms) | objects that are being written | the script after the write; the reconciliation HISTORY_WRITING_MS later |
 | `pressroom:history-erasures` | zset number → counter | objects with lines that are to be removed | the reconciliation, which removes them |
-| `pressroom:audit`, `pressroom:audit-notes` | stream of lines | the audit log: changes, and what was refused or only read (`tasks/accounts/audit.py`) | each line trims them to AUDIT_MAX_LINES, the cleanup by KEEP_AUDIT_S; they expire after it |
 | `pressroom:ends:<slot>` | hash | `<queue> <state>` → jobs that ended within ENDS_SLOT_MS | expires |
 | `pressroom:series:<seconds>`, `pressroom:series:queues:<seconds>`, `pressroom:series:sample` | hash | rings of steps of this length (`tasks/queue/series/rings.py`): number of the step modulo their count → what was counted in it, or how deep queues were, as msgpack; and `at` (ms) and `counts` of the last sample | each step takes the place of the oldest; they expire after the last |
 | `pressroom:alerts` | hash | `<alert> <subject>` → the alert as JSON, while it holds | the check that finds it resolved |
@@ -76,9 +67,6 @@ Redis without cluster mode is needed.
 | `pressroom:processes` | zset `<fingerprint> <process>` → last beat (ms) | processes that use this database, web and workers (`tasks/queue/process_registry.py`) | each beat trims it; expires |
 | `pressroom:probe:<random>` | string | what a start tries its rights on | the same start; expires |
 | `pressroom:claimed:<worker>` | string | the number of a worker's last claim; as msgpack, the jobs and attempts that it was given | expires, or its worker as it stops |
-| `pressroom:api-key:<id>` | hash | an API key: the SHA-256 of it (`digest`), owner, name, scopes and times (`tasks/accounts/key_record.py`) | expires API_KEY_ENDED_MS after it has expired or was revoked |
-| `pressroom:api-keys`, `pressroom:api-keys:<owner>` | zset id → created (ms) | all keys, and those of an owner | the key that is made when the owner has MAX_KEYS drops ids without a record |
-| `pressroom:accounts` | channel | `key <id>` or `owner <name>`: what web processes know of it is not true any more (`api/http/access/account_cache.py`) | |
 | `pressroom:watched` | channel | every process listens to it that waits for any job | |
 | `pressroom:changes:<id>` | channel | changes of one job | |
 | `arq:*` | | ARQ's own keys, as ARQ 0.28 lays them out | as in ARQ |
@@ -95,20 +83,12 @@ AFTER: Final = ROOT + "after:"
 FREED_BY: Final = ROOT + "freed-by:"
 IDEMPOTENCY: Final = ROOT + "key:"
 SAME_WORK: Final = ROOT + "same-work:"
-RATE: Final = ROOT + "rate:"
-OWNER: Final = ROOT + "owner:"
-OWNERS: Final = ROOT + "owners"
-SUSPENDED: Final = ROOT + "suspended"
-USAGE: Final = ROOT + "usage:"
-STORED: Final = ROOT + "stored"
 BLOB: Final = ROOT + "blob:"
 SWEPT: Final = ROOT + "swept:"
 UNNEEDED: Final = ROOT + "unneeded"
 UNNEEDED_OF: Final = ROOT + "unneeded-of"
 UNNEEDED_EXCHANGES: Final = UNNEEDED + "-exchanges"
 UPLOAD: Final = ROOT + "upload:"
-UPLOAD_TOKEN: Final = ROOT + "upload-token:"
-UPLOAD_TOKENS: Final = ROOT + "upload-tokens:"
 INCOMING: Final = ROOT + "incoming:"
 INCOMING_IDS: Final = ROOT + "incoming"
 UNFINISHED: Final = ROOT + "unfinished:"
@@ -144,8 +124,6 @@ ENDS: Final = ROOT + "ends:"
 SERIES: Final = ROOT + "series:"
 UNPACKED: Final = ROOT + "unpacked"
 ALERTS: Final = ROOT + "alerts"
-AUDIT: Final = ROOT + "audit"
-AUDIT_NOTES: Final = AUDIT + "-notes"
 HISTORY: Final = ROOT + "history"
 HISTORY_IDS: Final = HISTORY + ":"
 HISTORY_WRITING: Final = HISTORY + "-writing"
@@ -159,9 +137,6 @@ PROCESSES: Final = ROOT + "processes"
 PROBE: Final = ROOT + "probe:"
 CLAIMED: Final = ROOT + "claimed:"
 CHANGES: Final = ROOT + "changes:"
-ACCOUNTS: Final = ROOT + "accounts"
-API_KEY: Final = ROOT + "api-key:"
-API_KEYS: Final = ROOT + "api-keys"
 WATCHED: Final = ROOT + "watched"
 
 SECOND_MS: Final = 1000
@@ -176,8 +151,6 @@ SWEPT_MS: Final = 3600 * SECOND_MS
 """The mark stays this much longer: what a client sends is noted as needed within this time."""
 UNNEEDED_MS: Final = DAY_MS
 """What deleted jobs needed is remembered this long after the last one was deleted; the nightly cleanup finds the rest."""
-UPLOAD_TOKENS_MS: Final = DAY_MS
-"""The list of an owner's upload tokens is kept this long after the last one was made: none lives longer."""
 LINGER_MS: Final = 600 * SECOND_MS
 """A job's files outlive it by this time: downloads that have begun can end."""
 INCOMING_KEPT_MS: Final = DAY_MS
@@ -186,8 +159,6 @@ all of them as long after the last one is due."""
 INCOMING_LATE_MS: Final = 3600 * SECOND_MS
 """The objects of an upload that is stored or deleted are removed once more after this long: a form that was signed for it
 (DIRECT_UPLOAD_S) could be sent again."""
-USAGE_MS: Final = 800 * DAY_MS  # longer than KEEP_USAGE_DAYS
-SUSPENDED_MS: Final = 10 * SECOND_MS  # for which a lane of a suspended owner is parked, then looked at again
 BATCH_OPEN_MS: Final = DAY_MS
 """A batch that was not sealed is sealed after this long."""
 FAILURE_GAP_MS: Final = 36 * 3600 * SECOND_MS
@@ -248,8 +219,6 @@ UNPACKED_CAP: Final = 1_000_000
 HISTORY_WRITING_MS: Final = 600 * SECOND_MS
 """An object of the history whose writer has said nothing for this long will not be completed: longer than a
 reconciliation may take."""
-API_KEY_ENDED_MS: Final = 30 * DAY_MS
-"""An API key that has expired or was revoked is listed this long."""
 ABORT_MS: Final = 600 * SECOND_MS
 """A request to stop a job that no worker has followed is forgotten after this long."""
 TICKING_MS: Final = 10 * SECOND_MS
@@ -279,14 +248,6 @@ SCRIPT_CONSTANTS: Final[dict[str, object]] = {
     "freed_by": FREED_BY,
     "idempotency": IDEMPOTENCY,
     "same_work": SAME_WORK,
-    "rate": RATE,
-    "owner": OWNER,
-    "owners": OWNERS,
-    "suspended": SUSPENDED,
-    "usage": USAGE,
-    "stored": STORED,
-    "suspended_ms": SUSPENDED_MS,
-    "usage_ms": USAGE_MS,
     "day_ms": DAY_MS,
     "unneeded_of": UNNEEDED_OF,
     "blob": BLOB,
@@ -294,9 +255,6 @@ SCRIPT_CONSTANTS: Final[dict[str, object]] = {
     "unneeded": UNNEEDED,
     "unneeded_exchanges": UNNEEDED_EXCHANGES,
     "upload": UPLOAD,
-    "upload_token": UPLOAD_TOKEN,
-    "upload_tokens": UPLOAD_TOKENS,
-    "upload_tokens_ms": UPLOAD_TOKENS_MS,
     "incoming": INCOMING,
     "incoming_ids": INCOMING_IDS,
     "incoming_kept_ms": INCOMING_KEPT_MS,
@@ -341,8 +299,6 @@ SCRIPT_CONSTANTS: Final[dict[str, object]] = {
     "history_erasures": HISTORY_ERASURES,
     "history_writing_ms": HISTORY_WRITING_MS,
     "alerts": ALERTS,
-    "audit": AUDIT,
-    "audit_notes": AUDIT_NOTES,
     "worker": WORKER,
     "workers": WORKERS,
     "reconciliation": RECONCILIATION,
@@ -353,10 +309,6 @@ SCRIPT_CONSTANTS: Final[dict[str, object]] = {
     "processes": PROCESSES,
     "nothing": NOTHING,
     "changes": CHANGES,
-    "accounts": ACCOUNTS,
-    "api_key": API_KEY,
-    "api_keys": API_KEYS,
-    "api_key_ended_ms": API_KEY_ENDED_MS,
     "watched": WATCHED,
     "arq_queue": {queue: arq_queue(queue) for queue in QUEUES},
     "arq_job": arq.job_key_prefix,

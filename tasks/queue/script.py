@@ -23,6 +23,7 @@ import msgpack
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, ResponseError
 
+from tasks.queue.account_keys import ACCOUNT_CONSTANTS
 from tasks.queue.actor import ACTING
 from tasks.queue.application_keys import APPLICATION_CONSTANTS, OF_APPLICATIONS
 from tasks.queue.feed_keys import FEED_CONSTANTS
@@ -39,7 +40,7 @@ NAME: Final = re.compile(r"\b[A-Za-z_]\w*")
 NO_CODE: Final = re.compile(r"--.*|'(?:[^'\\]|\\.)*'")
 """A comment, or a string."""
 CONSTANT: Final = re.compile(r"\bK\.(\w+)")
-CONSTANTS: Final = SCRIPT_CONSTANTS | FEED_CONSTANTS | PORTAL_CONSTANTS | APPLICATION_CONSTANTS
+CONSTANTS: Final = SCRIPT_CONSTANTS | ACCOUNT_CONSTANTS | FEED_CONSTANTS | PORTAL_CONSTANTS | APPLICATION_CONSTANTS
 """What scripts know as `K.<name>`."""
 ALSO_ADDS: Final = frozenset({"verbs/reopen", "accounts/create_portal_link"})
 """A job that runs again needs about as much memory as a new one; `lua/submit` is a full folder."""

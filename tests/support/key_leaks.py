@@ -12,13 +12,12 @@ from arq.constants import abort_jobs_ss, job_key_prefix
 
 from api.operations.prometheus import COUNTED
 from tasks.maintenance.alerts import NAMES as ALERT_NAMES
+from tasks.queue.account_keys import API_KEY, API_KEYS, OWNER, OWNERS, STORED, SUSPENDED
 from tasks.queue.lanes.stats import LIVE
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import (
     AFTER,
     ALERTS,
-    API_KEY,
-    API_KEYS,
     BACKLOG,
     COUNTS,
     DESTINATIONS,
@@ -32,9 +31,7 @@ from tasks.queue.redis_keys import (
     JOB,
     JOBS,
     LANE,
-    OWNER,
     OWNER_CAPPED,
-    OWNERS,
     PARKED,
     PRESETS,
     QUEUE,
@@ -44,10 +41,8 @@ from tasks.queue.redis_keys import (
     SCHEDULE,
     SCHEDULES,
     SERVICE_TURNS,
-    STORED,
     SUBSCRIBERS,
     SUSPECTS,
-    SUSPENDED,
     TURNS,
     UNANSWERED_LANES,
     UNPACKED,

@@ -14,7 +14,8 @@ from redis.asyncio import Redis
 
 from tasks import clock
 from tasks.accounts.tokens import token_text
-from tasks.queue.redis_keys import SECOND_MS, UPLOAD_TOKEN, UPLOAD_TOKENS
+from tasks.queue.account_keys import UPLOAD_TOKEN, UPLOAD_TOKENS
+from tasks.queue.redis_keys import SECOND_MS
 from tasks.queue.script import Script
 from tasks.refusal import Refusal
 from tasks.settings import Settings

@@ -13,8 +13,8 @@ from api.http.access.account_cache import MAX_UNKNOWN, AccountCache, ExpiringMap
 from api.http.access.key_use import KeyUse
 from tasks.accounts.key_format import CHECKSUM_CHARS, new_key
 from tasks.accounts.key_store import Asker, KeyStore
+from tasks.queue.account_keys import ACCOUNTS, API_KEY
 from tasks.queue.connect import close, connect
-from tasks.queue.redis_keys import ACCOUNTS, API_KEY
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tasks.telemetry.outage_log import OutageLog

@@ -8,7 +8,7 @@ import pytest
 from arq.connections import ArqRedis
 
 from tasks.accounts.owners import OwnerStore
-from tasks.queue.redis_keys import API_KEY, OWNER
+from tasks.queue.account_keys import API_KEY, OWNER
 from tasks.settings import Settings
 from tests.support.api.event_source import Event, listening, until_end
 from tests.support.api.manual_worker import ManualWorker

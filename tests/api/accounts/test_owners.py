@@ -6,7 +6,7 @@ import httpx
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.queue.redis_keys import STORED
+from tasks.queue.account_keys import STORED
 from tasks.settings import Settings
 from tests.support.api.serving import client_of
 from tests.support.eventually import eventually

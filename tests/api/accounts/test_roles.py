@@ -19,7 +19,7 @@ from tasks.accounts.audit import AuditLog, AuditSelection
 from tasks.accounts.key_format import digest_of, id_of, new_key
 from tasks.accounts.owners import OwnerStore
 from tasks.accounts.scopes import ADMIN, ALL_SCOPES
-from tasks.queue.redis_keys import API_KEY
+from tasks.queue.account_keys import API_KEY
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage
 from tests.support.api.documented import document

@@ -9,7 +9,7 @@ from arq.connections import ArqRedis
 from tasks.accounts.owners import OwnerStore
 from tasks.kind import OutputFile, Result
 from tasks.public_files.signing import FileSigner, SignedFile
-from tasks.queue.redis_keys import OWNER
+from tasks.queue.account_keys import OWNER
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage
 from tests.support.api.manual_worker import ManualWorker

@@ -14,8 +14,9 @@ import pytest
 from arq.connections import ArqRedis
 
 from api.changes.events import AlertChanges, JobChanges, QueueChanges
+from tasks.queue.account_keys import API_KEY
 from tasks.queue.feed_keys import FEED
-from tasks.queue.redis_keys import API_KEY, CHANGES, WATCHED
+from tasks.queue.redis_keys import CHANGES, WATCHED
 from tasks.queue.script import Script
 from tasks.settings import Settings
 from tasks.webhook.events import delivery_id

@@ -8,7 +8,8 @@ import pytest
 from arq.connections import ArqRedis
 
 from tasks.destinations.record import check_not_ours
-from tasks.queue.redis_keys import AUDIT, DESTINATIONS, JOB
+from tasks.queue.account_keys import AUDIT
+from tasks.queue.redis_keys import DESTINATIONS, JOB
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tests.support.api.pictures import PNG

@@ -10,9 +10,9 @@ from arq.connections import ArqRedis
 from tasks import clock
 from tasks.accounts.audit import STREAMS, AuditLine, AuditLog, AuditSelection
 from tasks.queue import script
+from tasks.queue.account_keys import AUDIT, AUDIT_NOTES
 from tasks.queue.actor import Actor, acting
 from tasks.queue.lanes.lane_controls import LaneControls
-from tasks.queue.redis_keys import AUDIT, AUDIT_NOTES
 from tasks.queue.script import Script
 from tasks.refusal import Refusal
 

@@ -9,8 +9,8 @@ from tasks.accounts.audit import AuditLine
 from tasks.accounts.key_format import digest_of, id_of
 from tasks.accounts.key_record import KeyRecord
 from tasks.accounts.key_store import Asker, KeyStore, NewKey, has_keys
+from tasks.queue.account_keys import ACCOUNTS, API_KEY, API_KEY_ENDED_MS, API_KEYS, AUDIT
 from tasks.queue.actor import Actor, acting
-from tasks.queue.redis_keys import ACCOUNTS, API_KEY, API_KEY_ENDED_MS, API_KEYS, AUDIT
 from tasks.refusal import Refusal
 
 CLI = Asker("cli")

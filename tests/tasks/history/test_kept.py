@@ -15,8 +15,9 @@ from tasks.maintenance.deleted_bytes import delete_unneeded
 from tasks.maintenance.storage_owner import adopt_storage
 from tasks.maintenance.stored_bytes import StoredCount
 from tasks.maintenance.sweep import sweep
+from tasks.queue.account_keys import STORED
 from tasks.queue.jobs.enqueue import Enqueuer
-from tasks.queue.redis_keys import AFTER, BLOB, DAY_MS, HISTORY_ERASURES, JOB, STORED
+from tasks.queue.redis_keys import AFTER, BLOB, DAY_MS, HISTORY_ERASURES, JOB
 from tasks.settings import DAY_S, Settings
 from tasks.storage.protocol import BlobMissing, Storage
 from tests.support.blobs import put

@@ -10,9 +10,10 @@ from tasks.accounts.usage import EPOCH, UsageStore
 from tasks.maintenance.deleted_bytes import delete_unneeded
 from tasks.maintenance.stored_bytes import StoredCount
 from tasks.maintenance.sweep import sweep
+from tasks.queue.account_keys import STORED, USAGE
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.job_store import JobStore
-from tasks.queue.redis_keys import JOB, STORED, UNNEEDED_OF, USAGE
+from tasks.queue.redis_keys import JOB, UNNEEDED_OF
 from tasks.settings import DAY_S, Settings
 from tasks.storage.open import open_storage
 from tasks.storage.protocol import Storage, StoredBlob

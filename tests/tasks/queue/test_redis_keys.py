@@ -1,6 +1,6 @@
 """The layout of Redis keys, literally: processes of the last release read what those of the next one write."""
 
-from tasks.queue import application_keys, portal_keys, redis_keys
+from tasks.queue import account_keys, application_keys, portal_keys, redis_keys
 from tasks.queue.redis_keys import QUEUES, arq_queue
 
 NAMES = {
@@ -90,7 +90,7 @@ NAMES = {
 def test_our_keys_begin_as_they_always_did() -> None:
     keys = {
         name: value
-        for name, value in (vars(redis_keys) | vars(portal_keys) | vars(application_keys)).items()
+        for name, value in (vars(redis_keys) | vars(account_keys) | vars(portal_keys) | vars(application_keys)).items()
         if str(value).startswith("pressroom:")
     }
     assert keys.pop("ROOT") == "pressroom:"

@@ -22,11 +22,12 @@ from tasks.maintenance.cleanup import CLEANUP
 from tasks.maintenance.snapshot import FOLDER, restore, snapshot_names, write_snapshot
 from tasks.maintenance.storage_owner import MARKER, adopt_storage, read_marker
 from tasks.presets import put_preset
+from tasks.queue.account_keys import API_KEY
 from tasks.queue.connect import close, connect
 from tasks.queue.installation import find_installation, find_storage_owner
 from tasks.queue.jobs.enqueue import Submission
 from tasks.queue.records.record import State
-from tasks.queue.redis_keys import API_KEY, BLOB, ENDPOINT, LANE, PRESETS, SCHEDULES, SUBSCRIBERS
+from tasks.queue.redis_keys import BLOB, ENDPOINT, LANE, PRESETS, SCHEDULES, SUBSCRIBERS
 from tasks.schedule.store import SchedulePatch, ScheduleStore
 from tasks.settings import Settings
 from tasks.storage.open import open_storage

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.queue.redis_keys import UPLOAD_TOKEN, UPLOAD_TOKENS
+from tasks.queue.account_keys import UPLOAD_TOKEN, UPLOAD_TOKENS
 from tasks.settings import Settings
 from tests.api.accounts.tokens.conftest import Mint
 from tests.support.api.owned import ORIGIN

@@ -10,7 +10,8 @@ import pytest
 from arq.connections import ArqRedis
 
 from tasks.catalogue import KINDS
-from tasks.queue.redis_keys import INCOMING, UPLOAD_TOKEN
+from tasks.queue.account_keys import UPLOAD_TOKEN
+from tasks.queue.redis_keys import INCOMING
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage
 from tests.api.accounts.tokens.conftest import Mint, bearer

@@ -5,7 +5,7 @@ import pytest
 from arq.connections import ArqRedis
 from pydantic import SecretStr
 
-from tasks.queue.redis_keys import UPLOAD_TOKEN
+from tasks.queue.account_keys import UPLOAD_TOKEN
 from tasks.settings import Settings
 from tests.api.accounts.tokens.conftest import Mint, bearer
 from tests.support.api.owned import ORIGIN

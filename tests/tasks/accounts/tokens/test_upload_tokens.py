@@ -9,9 +9,9 @@ from arq.connections import ArqRedis
 from tasks.accounts.tokens import token_text
 from tasks.accounts.tokens.upload_tokens import UploadGrant, UploadToken, UploadTokens
 from tasks.blob_ref import BlobRef
+from tasks.queue.account_keys import UPLOAD_TOKEN, UPLOAD_TOKENS
 from tasks.queue.connect import close, connect
 from tasks.queue.jobs.enqueue import Enqueuer
-from tasks.queue.redis_keys import UPLOAD_TOKEN, UPLOAD_TOKENS
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tasks.uploads.store import keep

@@ -10,7 +10,7 @@ from arq.connections import ArqRedis
 from arq.constants import abort_jobs_ss, in_progress_key_prefix, job_key_prefix, result_key_prefix, retry_key_prefix
 from arq.jobs import Job, JobStatus
 
-from tasks.queue import redis_keys
+from tasks.queue import account_keys, redis_keys
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.retention import keep_ms
 from tasks.queue.records.record import State
@@ -79,7 +79,7 @@ class TestEveryEnd:
         await worker.finish(job, verb)
         await worker.claim()
         left = {key.decode() for key in await redis.keys("*")}
-        assert {key for key in left if not key.startswith((redis_keys.ENDS, redis_keys.USAGE))} == {
+        assert {key for key in left if not key.startswith((redis_keys.ENDS, account_keys.USAGE))} == {
             JOB + job.id,
             COUNTS,
             f"{JOBS}dev/echo:{verb}",

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from arq.connections import ArqRedis
 
+from tasks.queue.account_keys import RATE
 from tasks.queue.jobs.enqueue import Enqueuer
-from tasks.queue.redis_keys import RATE, SCHEDULES, SUBSCRIBERS
+from tasks.queue.redis_keys import SCHEDULES, SUBSCRIBERS
 from tasks.refusal import Refusal
 from tasks.schedule.scheduler import FireResult, Scheduler
 from tasks.schedule.store import SchedulePatch, ScheduleRecord, ScheduleStore

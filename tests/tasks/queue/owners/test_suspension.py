@@ -7,9 +7,10 @@ from arq.connections import ArqRedis
 
 from tasks.accounts.owners import OwnerStore
 from tasks.accounts.quotas import NAMES, Quotas
+from tasks.queue.account_keys import SUSPENDED_MS
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.lanes.stats import QueueStats
-from tasks.queue.redis_keys import ENDPOINT, PARKED, RUNS, SCHEDULES, SUSPENDED_MS
+from tasks.queue.redis_keys import ENDPOINT, PARKED, RUNS, SCHEDULES
 from tasks.queue.script import Script
 from tasks.refusal import Refusal
 from tasks.schedule.runs import read_runs

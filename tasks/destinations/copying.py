@@ -19,7 +19,7 @@ from tasks.kind import JobContext, OutputFile
 from tasks.outbound.protocol import OutboundError, OutboundRequest, OutboundResponse
 from tasks.refusal import Refusal
 from tasks.settings import Settings
-from tasks.storage.presigned_url import Credentials, presigned
+from tasks.storage.urls.presigned_url import Credentials, presigned
 from tasks.webhook.secret_box import SecretBox
 
 log = structlog.get_logger()

@@ -1,16 +1,10 @@
-"""The blob store over obstore: a blob is `blobs/ab/abcd…` under the prefix of STORAGE_URL, in any storage.
-
-obstore's blocking calls run in a thread pool: they release the GIL and cost no more than its async calls, which may
-abort the interpreter if it exits while one of them ends. A running call holds a thread; a slow client does not.
-"""
+"""The blob store over obstore: a blob is `blobs/ab/abcd…` under the prefix of STORAGE_URL, in any storage."""
 
 import asyncio
 import hashlib
 import math
 import os
-import time
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import nullcontext, suppress
 from datetime import datetime, timedelta
 from io import BufferedReader
@@ -20,36 +14,33 @@ from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import obstore
-import structlog
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, MemoryStore, S3Store
 
 from tasks.blob_ref import BlobRef
 from tasks.settings import MiB
 from tasks.storage.blob_key import HASH, key
+from tasks.storage.calls import StorageCalls
 from tasks.storage.content_disposition import attachment, attributes
-from tasks.storage.cures import BAD_FOLDER, NO_BUCKET, STATUS, cure_of
+from tasks.storage.cures import BAD_FOLDER, NO_BUCKET, STATUS
+from tasks.storage.folder.leftovers import discard_leftovers
+from tasks.storage.folder.private_folder import FOLDER_MODE, PrivateFolder
+from tasks.storage.folder.small_writes import SmallWrites
 from tasks.storage.incoming_objects import IncomingObjects
-from tasks.storage.leftovers import discard_leftovers
-from tasks.storage.presigned_url import with_parameters
-from tasks.storage.private_folder import FOLDER_MODE, PrivateFolder
 from tasks.storage.protocol import BlobMissing, LocalFile, StorageUnavailable, StoredBlob, StoredObject
-from tasks.storage.small_writes import SmallWrites
 from tasks.storage.upload_memory import PART_BYTES, PARTS_AT_ONCE, Body, UploadMemory, collect
+from tasks.storage.urls.presigned_url import with_parameters
 from tasks.storage.write_out import write_out
 
 if TYPE_CHECKING:
     from obstore import Attributes, GetOptions, GetResult
     from obstore.store import ObjectStore
 
-log = structlog.get_logger()
-
 P = ParamSpec("P")
 T = TypeVar("T")
 
 CHUNK_BYTES = MiB // 4  # of a download
 DEFAULT_MEMORY_BYTES = 64 * MiB
-THREADS = 32  # calls at once of one process
 CHECK_TIMEOUT_S = 5.0
 START_TIMEOUT_S = 15.0  # longer than obstore's retries, so that the reason is known
 MISSING_AGAIN_S = 0.5
@@ -91,37 +82,15 @@ class BlobStore:
         self._secret = secret
         self._public = public or store
         self.memory = UploadMemory(DEFAULT_MEMORY_BYTES)
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="storage")
-        self._small_writes = SmallWrites(self._threads)
+        self._calls = StorageCalls(name, is_folder=folder is not None)
+        self._small_writes = SmallWrites(self._calls.threads)
         self._private = None if folder is None else PrivateFolder(folder)
-        self.away_since: float | None = None
-        self.incoming = IncomingObjects(store, self._public, self._call, self._put_incoming, folder, secret)
+        self.incoming = IncomingObjects(store, self._public, self._calls.noted, self._put_incoming, folder, secret)
 
-    async def _call(self, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
-        """Run a blocking call in a thread, and note whether the storage answers. Cancelling ends the wait alone."""
-        return await self._noted(self._run(work, *args, **named))
-
-    async def _noted(self, answer: Awaitable[T]) -> T:
-        """Note whether the storage answers."""
-        try:
-            result = await answer
-        except StorageUnavailable as away:
-            self._mark_away(away)
-            raise
-        self._mark_back()
-        return result
-
-    async def _run(self, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
-        """Run a blocking call in a thread. For one that may succeed without an answer of the storage."""
-        return await self._answered(
-            asyncio.get_running_loop().run_in_executor(self._threads, lambda: work(*args, **named))
-        )
-
-    async def _answered(self, answer: Awaitable[T]) -> T:
-        try:
-            return await answer
-        except BaseError as error:
-            raise self._unavailable(str(error), cure=cure_of(error, is_folder=self._folder is not None)) from error
+    @property
+    def away_since(self) -> float | None:
+        """Since when it has not answered; see `Storage`."""
+        return self._calls.away_since
 
     async def _call_for_blob(self, sha256: str, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         """Run a blocking call that needs a blob, and once more after a moment if the blob is missing.
@@ -130,44 +99,31 @@ class BlobStore:
             BlobMissing: It is missing from a storage that is otherwise well.
         """
         try:
-            return await self._call(work, *args, **named)
+            return await self._calls.noted(work, *args, **named)
         except FileNotFoundError as error:
             if not self.shared:
                 raise BlobMissing(sha256) from error
         await asyncio.sleep(MISSING_AGAIN_S)
         try:
-            return await self._call(work, *args, **named)
+            return await self._calls.noted(work, *args, **named)
         except FileNotFoundError as error:
             # If the whole bucket is missing, its blobs are not gone for good.
-            await self._call(self._look)
+            await self._calls.noted(self._look)
             raise BlobMissing(sha256) from error
-
-    def _unavailable(self, reason: str, *, cure: str | None = None) -> StorageUnavailable:
-        return StorageUnavailable(f"the storage {self.name} has failed: {reason.partition(chr(10))[0]}", cure=cure)
-
-    def _mark_away(self, away: StorageUnavailable) -> None:
-        if self.away_since is None:
-            self.away_since = time.time()
-            log.warning("storage.away", error=str(away), cure=away.cure or "none: waiting helps")
-
-    def _mark_back(self) -> None:
-        if self.away_since is not None:
-            log.info("storage.back", away_s=round(time.time() - self.away_since, 1))
-            self.away_since = None
 
     async def check(self) -> None:
         try:
             async with asyncio.timeout(CHECK_TIMEOUT_S):
-                await self._call(self._look)
+                await self._calls.noted(self._look)
         except TimeoutError as error:
-            away = self._unavailable(f"no answer within {CHECK_TIMEOUT_S:g} s")
-            self._mark_away(away)
+            away = self._calls.unavailable(f"no answer within {CHECK_TIMEOUT_S:g} s")
+            self._calls.mark_away(away)
             raise away from error
 
     async def refused_at_start(self) -> str | None:
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
-                await self._run(self._look)
+                await self._calls.run(self._look)
         except StorageUnavailable as away:
             if away.cure is not None:
                 return f"STORAGE_URL: {away}. {away.cure}"
@@ -180,12 +136,12 @@ class BlobStore:
             try:
                 self._store.list_with_delimiter()  # one entry: the folder `blobs`
             except FileNotFoundError as error:
-                raise self._unavailable(str(error), cure=NO_BUCKET) from error
+                raise self._calls.unavailable(str(error), cure=NO_BUCKET) from error
         else:
             with suppress(OSError):
                 self._folder.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
             if not os.access(self._folder, os.R_OK | os.W_OK | os.X_OK):
-                raise self._unavailable("its folder is not readable and writable", cure=BAD_FOLDER)
+                raise self._calls.unavailable("its folder is not readable and writable", cure=BAD_FOLDER)
 
     async def put(
         self,
@@ -201,13 +157,13 @@ class BlobStore:
     async def _receive(self, chunks: AsyncIterable[bytes], max_bytes: float, write: Callable[[Body], T]) -> T:
         # Collected first, then stored in one atomic operation: an interrupted upload leaves no half-written object.
         with Body(self.memory) as body:
-            await collect(body, chunks, max_bytes, self._run)
+            await collect(body, chunks, max_bytes, self._calls.run)
             if body.spool is None and self._folder is not None:
-                return await self._noted(self._answered(self._small_writes.run(lambda: write(body))))
+                return await self._calls.note(self._calls.answered(self._small_writes.run(lambda: write(body))))
             if body.spool is None:
-                return await self._call(write, body)
+                return await self._calls.noted(write, body)
             async with self.memory.storing(body.size):
-                return await self._call(write, body)
+                return await self._calls.noted(write, body)
 
     async def _put_incoming(self, name: str, chunks: AsyncIterable[bytes]) -> int:
         return await self._receive(chunks, math.inf, lambda body: self._put_whole(name, body))
@@ -227,14 +183,14 @@ class BlobStore:
 
     async def put_file(self, path: Path, *, type: str, filename: str) -> BlobRef:
         async with self.memory.storing(path.stat().st_size):  # noqa: ASYNC240 - a local file, and no contents
-            return await self._call(self._put_file, path, attributes(type, filename))
+            return await self._calls.noted(self._put_file, path, attributes(type, filename))
 
     async def put_files(self, files: Sequence[LocalFile]) -> list[BlobRef]:
         if self._folder is None:
             return await asyncio.gather(*(self.put_file(path, type=kind, filename=name) for path, kind, name in files))
         # Threads that write small files at once wait for the GIL and wake each other more than they write.
         async with self.memory.storing(max((one.path.stat().st_size for one in files), default=0)):
-            return await self._call(lambda: [self._put_file(one.path, attributes(*one[1:])) for one in files])
+            return await self._calls.noted(lambda: [self._put_file(one.path, attributes(*one[1:])) for one in files])
 
     def _put_file(self, path: Path, about: "Attributes") -> BlobRef:
         # Read once: a sandbox child that still holds the file open could change it between its hash and its storing,
@@ -267,7 +223,7 @@ class BlobStore:
             with self._private.writing(name) if self._private else nullcontext():
                 self._store.put(name, content, **options)
         except FileNotFoundError as error:
-            raise self._unavailable(str(error), cure=NO_BUCKET) from error
+            raise self._calls.unavailable(str(error), cure=NO_BUCKET) from error
 
     async def read(self, sha256: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         result = await self._get(sha256, start, end)
@@ -275,7 +231,7 @@ class BlobStore:
             return
         position = result.range[0]
         stream = iter(result.stream(CHUNK_BYTES))
-        while (chunk := await self._call(next, stream, None)) is not None:
+        while (chunk := await self._calls.noted(next, stream, None)) is not None:
             piece = bytes(chunk)[max(start - position, 0) : None if end is None else max(end - position, 0)]
             position += len(chunk)
             if piece:
@@ -292,12 +248,12 @@ class BlobStore:
             return await self._call_for_blob(sha256, self._store.get, key(sha256))
         part: GetOptions = {"range": {"offset": start} if end is None else (start, end)}
         try:
-            return await self._run(self._store.get, key(sha256), options=part)
+            return await self._calls.run(self._store.get, key(sha256), options=part)
         except (StorageUnavailable, FileNotFoundError):
             # Each storage has its own error for a range that begins past the end; some servers support no ranges.
             if start >= await self.size(sha256):
                 return None
-            return await self._call(self._store.get, key(sha256))
+            return await self._calls.noted(self._store.get, key(sha256))
 
     async def fetch(self, sha256: str, path: Path) -> None:
         wrong_path = await self._call_for_blob(sha256, write_out, lambda: self._open(sha256), path)
@@ -310,13 +266,13 @@ class BlobStore:
         try:
             return (self._folder / key(sha256)).open("rb")
         except PermissionError as denied:
-            raise self._unavailable(str(denied), cure=BAD_FOLDER) from denied
+            raise self._calls.unavailable(str(denied), cure=BAD_FOLDER) from denied
 
     async def size(self, sha256: str) -> int:
         return (await self._call_for_blob(sha256, self._store.head, key(sha256)))["size"]
 
     async def find(self, sha256: str) -> StoredBlob | None:
-        return await self._call(self._find, sha256)
+        return await self._calls.noted(self._find, sha256)
 
     def _find(self, sha256: str) -> StoredBlob | None:
         with suppress(FileNotFoundError):
@@ -328,17 +284,17 @@ class BlobStore:
         if self._secret is None or not isinstance(self._public, S3Store):
             return None
         parameters = {"response-content-type": type, "response-content-disposition": attachment(filename)}
-        url = await self._run(obstore.sign, self._public, "GET", key(sha256), timedelta(seconds=seconds))
+        url = await self._calls.run(obstore.sign, self._public, "GET", key(sha256), timedelta(seconds=seconds))
         return with_parameters(url, self._secret, parameters)
 
     async def put_object(self, name: str, content: bytes) -> None:
-        await self._call(self._put, name, content)
+        await self._calls.noted(self._put, name, content)
 
     async def put_objects(self, objects: Sequence[tuple[str, bytes]]) -> None:
-        await self._run(lambda: list(starmap(self._put, objects)))
+        await self._calls.run(lambda: list(starmap(self._put, objects)))
 
     async def create_object(self, name: str, content: bytes) -> bool:
-        return await self._call(self._create_object, name, content)
+        return await self._calls.noted(self._create_object, name, content)
 
     def _create_object(self, name: str, content: bytes) -> bool:
         with suppress(FileNotFoundError):
@@ -355,7 +311,7 @@ class BlobStore:
         return True
 
     async def get_object(self, name: str) -> bytes | None:
-        return await self._call(self._get_object, name)
+        return await self._calls.noted(self._get_object, name)
 
     def _get_object(self, name: str) -> bytes | None:
         with suppress(FileNotFoundError):
@@ -363,11 +319,11 @@ class BlobStore:
         return None
 
     async def object_names(self, folder: str) -> list[str]:
-        return await self._call(lambda: sorted(one["path"] for page in self._store.list(folder) for one in page))
+        return await self._calls.noted(lambda: sorted(one["path"] for page in self._store.list(folder) for one in page))
 
     async def delete_objects(self, names: Iterable[str]) -> None:
         if places := list(names):
-            await self._call(self._delete_all, places)
+            await self._calls.noted(self._delete_all, places)
 
     async def delete(self, shas: Iterable[str]) -> None:
         await self.delete_objects(map(key, shas))
@@ -389,11 +345,11 @@ class BlobStore:
 
     async def objects(self, folder: str) -> AsyncIterator[StoredObject]:
         pages = iter(self._store.list(folder, chunk_size=1000))
-        while page := await self._call(next, pages, None):
+        while page := await self._calls.noted(next, pages, None):
             for found in page:
                 yield StoredObject(found["path"], found["size"], found["last_modified"])
 
     async def discard_leftovers(self, before: datetime, *, dry_run: bool = False) -> int:
         if self._folder is None:
             return 0
-        return await self._run(discard_leftovers, self._folder, before, dry_run=dry_run)
+        return await self._calls.run(discard_leftovers, self._folder, before, dry_run=dry_run)

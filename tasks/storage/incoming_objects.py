@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from tasks.settings import MiB
-from tasks.storage.direct_urls import direct_place
 from tasks.storage.incoming import DirectPlace, IncomingObject
+from tasks.storage.urls.direct_urls import direct_place
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore

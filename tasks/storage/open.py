@@ -18,7 +18,7 @@ from obstore.store import AzureStore, GCSStore, LocalStore, MemoryStore, S3Store
 from tasks.settings import MiB, Settings
 from tasks.settings.add_ons import AddOnBucket
 from tasks.storage.blob_store import BlobStore
-from tasks.storage.private_folder import FOLDER_MODE
+from tasks.storage.folder.private_folder import FOLDER_MODE
 from tasks.storage.upload_memory import UploadMemory
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
@@ -153,16 +154,16 @@ async def test_a_body_may_come_slowly(redis: ArqRedis, opened: Open, settings: S
 async def test_time_in_which_the_server_does_not_read_is_not_the_clients(
     redis: ArqRedis, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tasks.storage import blob_store  # noqa: PLC0415
+    from tasks.storage import calls  # noqa: PLC0415
 
     held = asyncio.Event()
-    run = blob_store.BlobStore._run  # noqa: SLF001
+    run = calls.StorageCalls.run
 
-    async def slow(self: blob_store.BlobStore, *args: object) -> object:
+    async def slow(self: calls.StorageCalls, *args: Any) -> Any:
         await held.wait()
-        return await run(self, *args)  # type: ignore[arg-type]
+        return await run(self, *args)
 
-    monkeypatch.setattr(blob_store.BlobStore, "_run", slow)
+    monkeypatch.setattr(calls.StorageCalls, "run", slow)
     body = big(4_000_000)
     async with opened() as (reader, writer):
         writer.write(POST + f"Connection: close\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)

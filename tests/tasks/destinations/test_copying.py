@@ -20,7 +20,7 @@ from tasks.queue.records.list import read
 from tasks.queue.records.record import Record, State, new_id
 from tasks.settings import Settings
 from tasks.storage.open import open_storage
-from tasks.storage.presigned_url import Credentials, presigned
+from tasks.storage.urls.presigned_url import Credentials, presigned
 from tasks.webhook.secret_box import SecretBox
 from tests.support.engine_running import JobClient, working
 from tests.support.eventually import eventually

@@ -19,7 +19,8 @@ from tasks.blob_ref import BlobRef
 from tasks.refusal import Refusal
 from tasks.settings import MiB, Settings
 from tasks.storage import blob_store
-from tasks.storage.blob_store import CHUNK_BYTES, THREADS
+from tasks.storage.blob_store import CHUNK_BYTES
+from tasks.storage.calls import THREADS
 from tasks.storage.content_disposition import attachment
 from tasks.storage.open import open_storage
 from tasks.storage.protocol import BlobMissing, LocalFile, Storage

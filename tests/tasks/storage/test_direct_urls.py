@@ -12,7 +12,7 @@ from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]
 from botocore.config import Config  # type: ignore[import-untyped]
 from botocore.credentials import Credentials  # type: ignore[import-untyped]
 
-from tasks.storage.direct_urls import signed_form
+from tasks.storage.urls.direct_urls import signed_form
 
 KEY_ID, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 KEY = "a/prefix/incoming/0123456789abcdef"

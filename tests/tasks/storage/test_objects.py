@@ -10,7 +10,7 @@ from shutil import rmtree
 import pytest
 
 from tasks.settings import MiB, Settings
-from tasks.storage import private_folder
+from tasks.storage.folder import private_folder
 from tasks.storage.open import open_storage
 from tasks.storage.protocol import Storage
 from tests.support.blobs import put

@@ -12,7 +12,7 @@ from tasks.settings import Settings
 from tasks.storage.blob_store import BlobStore
 from tasks.storage.content_disposition import attachment
 from tasks.storage.open import open_storage
-from tasks.storage.presigned_url import with_parameters
+from tasks.storage.urls.presigned_url import with_parameters
 from tests.support.blobs import put
 from tests.support.servers import S3Server
 

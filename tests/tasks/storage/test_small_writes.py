@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tasks.storage import small_writes
-from tasks.storage.small_writes import MOST, SmallWrites
+from tasks.storage.folder import small_writes
+from tasks.storage.folder.small_writes import MOST, SmallWrites
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import obstore
 from obstore.store import AzureStore, GCSStore, S3Store
 
 from tasks.storage.incoming import DirectPlace
-from tasks.storage.presigned_url import signing_key, with_parameters
+from tasks.storage.urls.presigned_url import signing_key, with_parameters
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore

@@ -1,0 +1,1 @@
+"""URLs by which clients reach the storage without this service."""

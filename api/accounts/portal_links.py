@@ -6,18 +6,17 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.accounts.expiring import life_s, page_of
 from api.http.access.scopes import requires
 from api.http.answers import uncached
 from api.http.caller import caller_of
-from api.http.durations import DURATION, seconds_of
+from api.http.durations import DURATION
 from api.http.json_body import documented_body, receive
 from api.http.problems import documented
 from api.http.query import ListQuery, Page, documented_query, query_of
 from tasks.accounts.tokens.portal_links import PortalLink
 from tasks.clock import from_ms
-from tasks.queue.records.cursor import read_cursor, write_cursor
 from tasks.refusal import Refusal
-from tasks.validation import shown
 from tasks.webhook.events import CHANNEL, CHANNEL_CHARS
 
 router = APIRouter(prefix="/v1/portal-links", tags=["webhooks"])
@@ -95,7 +94,7 @@ async def create_portal_link(request: Request) -> Response:
     """
     caller = caller_of(request)
     requested = await receive(request, PortalLinkRequest, MAX_BODY_BYTES)
-    seconds = _life_s(requested.expires, caller.context.settings.portal_link_max_s)
+    seconds = life_s(requested.expires, caller.context.settings.portal_link_max_s, "PORTAL_LINK_MAX_S")
     token, link = await caller.context.portal_links.create(
         caller.owner,
         requested.channel,
@@ -119,10 +118,7 @@ async def create_portal_link(request: Request) -> Response:
 async def list_portal_links(request: Request) -> Response:
     """Returns your links that have not ended, without their URLs."""
     caller, query = caller_of(request), query_of(request, ListQuery)
-    after = read_cursor(query.cursor) if query.cursor else None
-    found = await caller.context.portal_links.list(caller.owner, query.limit + 1, after=after)
-    shown_links = found[: query.limit]
-    next_cursor = write_cursor(*shown_links[-1].place) if len(found) > query.limit else None
+    shown_links, next_cursor = await page_of(caller.context.portal_links, caller.owner, query)
     return uncached(PortalLinkPage(portal_links=list(map(_view, shown_links)), next=next_cursor))
 
 
@@ -158,15 +154,6 @@ async def revoke_portal_link(request: Request, link_id: LinkId) -> Response:
     if not await caller.context.portal_links.revoke(caller.owner, link_id):
         raise _unknown(link_id)
     return Response(status_code=204)
-
-
-def _life_s(text: str, limit: int) -> int:
-    """The seconds of a link's life. Raises: Refusal `invalid_request`."""
-    seconds = seconds_of("expires", text)
-    if seconds > limit:
-        message = f"expires: {shown(text)} is longer than the limit of {limit} seconds (PORTAL_LINK_MAX_S). Send less."
-        raise Refusal("invalid_request", message, field="expires", limit=limit)
-    return seconds
 
 
 def _view(link: PortalLink) -> PortalLinkInfo:

@@ -7,11 +7,12 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from api.accounts.expiring import life_s, page_of
 from api.http.access.scopes import requires
 from api.http.answers import uncached
 from api.http.caller import Caller, caller_of
 from api.http.checks import Checks
-from api.http.durations import DURATION, seconds_of
+from api.http.durations import DURATION
 from api.http.json_body import documented_body, examined, receive_text
 from api.http.problems import documented
 from api.http.query import ListQuery, Page, documented_query, query_of
@@ -19,7 +20,6 @@ from api.images.variants import read_variants
 from api.labels import LabelFields, Labels, ShownMetadata, ShownTags, labels_of
 from tasks.accounts.tokens.upload_tokens import Target, UploadGrant, UploadToken
 from tasks.clock import from_ms
-from tasks.queue.records.cursor import read_cursor, write_cursor
 from tasks.refusal import Refusal
 from tasks.thumbnail.signatures import MEDIA_TYPES
 from tasks.thumbnail.variants import Variant
@@ -151,7 +151,7 @@ async def create_upload_token(request: Request) -> Response:
     assert requested is not None  # noqa: S101 - else the checks have failed
     checks.run(lambda: _check_scope(caller, requested.target))
     checks.run(lambda: _check_origin(caller, requested.origin))
-    seconds = checks.run(lambda: _life_s(requested.expires, settings.upload_token_max_s))
+    seconds = checks.run(lambda: life_s(requested.expires, settings.upload_token_max_s, "UPLOAD_TOKEN_MAX_S"))
     labels = checks.run(lambda: labels_of(settings, requested)) or Labels()
     max_bytes = checks.run(lambda: _max_bytes(caller, requested)) or 0
     checks.run(lambda: _check_uses(requested.uses, settings.upload_token_max_uses))
@@ -188,10 +188,7 @@ async def create_upload_token(request: Request) -> Response:
 async def list_upload_tokens(request: Request) -> Response:
     """Returns your tokens that have not ended, without the tokens themselves."""
     caller, query = caller_of(request), query_of(request, ListQuery)
-    after = read_cursor(query.cursor) if query.cursor else None
-    found = await caller.context.upload_tokens.list(caller.owner, query.limit + 1, after=after)
-    shown_tokens = found[: query.limit]
-    next_cursor = write_cursor(*shown_tokens[-1].place) if len(found) > query.limit else None
+    shown_tokens, next_cursor = await page_of(caller.context.upload_tokens, caller.owner, query)
     return uncached(UploadTokenPage(upload_tokens=list(map(_view, shown_tokens)), next=next_cursor))
 
 
@@ -227,15 +224,6 @@ async def revoke_upload_token(request: Request, token_id: TokenId) -> Response:
     if not await caller.context.upload_tokens.revoke(caller.owner, token_id):
         raise _unknown(token_id)
     return Response(status_code=204)
-
-
-def _life_s(text: str, limit: int) -> int:
-    """The seconds of a token's life. Raises: Refusal `invalid_request`."""
-    seconds = seconds_of("expires", text)
-    if seconds > limit:
-        message = f"expires: {shown(text)} is longer than the limit of {limit} seconds (UPLOAD_TOKEN_MAX_S). Send less."
-        raise Refusal("invalid_request", message, field="expires", limit=limit)
-    return seconds
 
 
 def _check_scope(caller: Caller, target: Target) -> None:

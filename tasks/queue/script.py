@@ -42,8 +42,8 @@ NO_CODE: Final = re.compile(r"--.*|'(?:[^'\\]|\\.)*'")
 CONSTANT: Final = re.compile(r"\bK\.(\w+)")
 CONSTANTS: Final = SCRIPT_CONSTANTS | ACCOUNT_CONSTANTS | FEED_CONSTANTS | PORTAL_CONSTANTS | APPLICATION_CONSTANTS
 """What scripts know as `K.<name>`."""
-ALSO_ADDS: Final = frozenset({"verbs/reopen", "accounts/create_portal_link"})
-"""A job that runs again needs about as much memory as a new one; `lua/submit` is a full folder."""
+ALSO_ADDS: Final = frozenset({"verbs/reopen"})
+"""A job that runs again needs about as much memory as a new one."""
 
 PACKER: Final = msgpack.Packer(use_bin_type=False, unicode_errors="backslashreplace")
 """Kept, for one that is new allocates a large buffer. Redis' msgpack knows one kind of string; what is no valid text (a

@@ -79,7 +79,7 @@ class PortalLinks:
     def __init__(self, redis: "Redis[bytes]", settings: Settings) -> None:
         self._redis = redis
         self._settings = settings
-        self._create = Script(redis, "accounts/create_portal_link")
+        self._create = Script(redis, "submit/token")
         self._revoke = Script(redis, "accounts/revoke_portal_link")
 
     async def create(
@@ -106,6 +106,7 @@ class PortalLinks:
         fields = {"digest": digest, "channel": channel, "key": key_id, "setting_key": setting_key}
         answer = await self._create(
             {
+                "sort": "portal",
                 "id": link_id,
                 "owner": owner,
                 "fields": [part for pair in fields.items() if pair[1] is not None for part in pair],

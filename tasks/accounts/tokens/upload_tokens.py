@@ -125,7 +125,7 @@ class UploadTokens:
     def __init__(self, redis: "Redis[bytes]", settings: Settings) -> None:
         self._redis = redis
         self._settings = settings
-        self._create = Script(redis, "submit/upload_token")
+        self._create = Script(redis, "submit/token")
         self._open = Script(redis, "accounts/open_upload_token")
         self._revoke = Script(redis, "accounts/revoke_upload_token")
 
@@ -165,6 +165,7 @@ class UploadTokens:
         }
         answer = await self._create(
             {
+                "sort": "upload",
                 "id": token_id,
                 "owner": owner,
                 "fields": [part for pair in fields.items() if pair[1] is not None for part in pair],

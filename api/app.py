@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
 
 from api.changes.broadcast import Broadcast
+from api.console.pages.problem import PageProblems
 from api.http import problems
 from api.http.access.account_cache import AccountCache
 from api.http.access.auditor import Auditor
@@ -118,7 +119,8 @@ def create_app(given: Settings | None = None) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.add_middleware(AuthMiddleware)
-    app.add_middleware(RequestMiddleware)  # outermost, so that it also handles what AuthMiddleware refuses
+    app.add_middleware(RequestMiddleware)  # so far out that it also handles what AuthMiddleware refuses
+    app.add_middleware(PageProblems)  # outermost, so that it also sees unexpected errors
     problems.install(app)
     # Not `include_router`: FastAPI matches an included router twice for each request, which takes 10 to 60 µs.
     app.router.routes.extend(all_routes())

@@ -228,7 +228,7 @@ async def answer_visit(request: Request, page: Page, *, for_readers: bool) -> Re
         response = await page(Visit(request, session))
     except ProblemError as error:
         request.scope["code"] = error.problem.get("code")
-        return problem_page(request, session, error.status, error.problem, error.retry_after)
+        return problem_page(request, access_of(session), error.status, error.problem, error.retry_after)
     except Refusal as refusal:
         return refusal_page(request, session, refusal)
     if session.age_s > RENEW_AFTER_S:
@@ -250,8 +250,9 @@ def to_login(request: Request) -> Response:
     """Lead someone without a session to where one signs in."""
     if request.headers.get("accept", "").startswith(("application/json", "text/event-stream")):
         return JSONResponse({"code": "unauthorized", "detail": "Sign in first."}, 401)
-    asked = str(request.url.path) + (f"?{request.url.query}" if request.url.query else "")
-    return RedirectResponse(f"{LOGIN}?{urlencode({'next': asked})}" if request.method == "GET" else LOGIN, 303)
+    return RedirectResponse(
+        f"{LOGIN}?{urlencode({'next': page_path(request)})}" if request.method == "GET" else LOGIN, 303
+    )
 
 
 def refusal_page(request: Request, session: Session | None, refusal: Refusal) -> Response:
@@ -259,7 +260,7 @@ def refusal_page(request: Request, session: Session | None, refusal: Refusal) ->
     note_refusal(request, refusal)
     problem = {"code": refusal.code, "detail": refusal.message, "field": refusal.field}
     status, retry_after = STATUS.get(refusal.code, REFUSED), retry_after_of(refusal)
-    return problem_page(request, session, status, problem, retry_after)
+    return problem_page(request, access_of(session), status, problem, retry_after)
 
 
 def note_refusal(request: Request, refusal: Refusal, *, tried_key: bool = True) -> None:
@@ -280,9 +281,14 @@ def retry_after_of(refusal: Refusal) -> str | None:
     return str(after_s) if after_s else None
 
 
+def access_of(session: Session | None) -> Access | None:
+    """What a session opens; None without one."""
+    return session.access if session else None
+
+
 def problem_page(
     request: Request,
-    session: Session | None,
+    access: Access | None,
     status: int,
     problem: Mapping[str, Any],
     retry_after: str | None = None,
@@ -292,8 +298,18 @@ def problem_page(
     if request.headers.get("accept", "").startswith("application/json"):
         return JSONResponse(dict(problem), status, headers=headers)
     language = language_of(request.cookies.get("pressroom-language"), request.headers.get("accept-language", ""))
-    values = page_values(request, language, session.access if session else None)
+    values = page_values(request, language, access) | {"again": again_of(request)}
     return HTMLResponse(render("problem.html", **values, status=status, problem=problem), status, headers=headers)
+
+
+def again_of(request: Request) -> str | None:
+    """The page that may be asked for once more; None after a form, which is not sent twice by a link."""
+    return page_path(request) if request.method == "GET" else None
+
+
+def page_path(request: Request) -> str:
+    """The path of a page, with its query."""
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
 def page_values(request: Request, language: Language, access: Access | None) -> dict[str, Any]:
@@ -311,7 +327,8 @@ def page_values(request: Request, language: Language, access: Access | None) -> 
         "may_change": access is not None and not access.read_only,
         "environment": context.settings.environment,
         "here": request.url.path,
-        "here_with_query": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+        "here_with_query": page_path(request),
+        "request_id": request.scope["request_id"],
         "notice": _notice_of(request),
     }
 

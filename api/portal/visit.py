@@ -10,7 +10,7 @@ from api.console.calls import ProblemError
 from api.console.html import HEADERS, render
 from api.console.origin import check_origin
 from api.console.texts import language_of
-from api.console.visit import Visit, note_refusal, page_values, retry_after_of
+from api.console.visit import Visit, again_of, note_refusal, page_values, retry_after_of
 from api.http.access.auth import check_rate
 from api.http.context import process_context
 from api.http.problems import REFUSED, STATUS
@@ -77,7 +77,7 @@ def portal_problem(
 ) -> Response:
     """What is shown instead of a page."""
     return HTMLResponse(
-        render("portal/problem.html", **portal_values(request), problem=problem),
+        render("portal/problem.html", **portal_values(request), problem=problem, again=again_of(request)),
         status,
         headers={**HEADERS, "Cache-Control": "no-store", **({"Retry-After": retry_after} if retry_after else {})},
     )

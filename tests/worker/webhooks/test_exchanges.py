@@ -227,6 +227,7 @@ async def test_after_a_pause_they_are_written_again(
 
 async def test_a_storage_that_hangs_holds_no_delivery_up(redis: ArqRedis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exchange_writer, "MOST_WAITING", 20)
+    monkeypatch.setattr("worker.engine.FLUSH_S", 0.2)
     for name, value in S3Server.environment.items():
         monkeypatch.setenv(name, value)
     async with Receiver("silent") as s3, Receiver("failing", times=100) as receiver:

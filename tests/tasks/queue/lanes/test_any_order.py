@@ -12,8 +12,8 @@ from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.lanes.lane_id import LaneId
 from tasks.queue.records.list import read
-from tasks.queue.records.record import Priority, State
-from tasks.queue.redis_keys import ROOT, arq_queue
+from tasks.queue.records.record import Priority, Record, State
+from tasks.queue.redis_keys import JOB, ROOT, arq_queue
 from tasks.settings import Settings
 from tests.support.key_leaks import key_leaks
 from tests.support.queue.fake_worker import FakeWorker, lapse, look_now
@@ -144,10 +144,17 @@ class Walk:
     async def check(self) -> None:
         """Counters and indexes agree with the records, no job is lost, and what has ended stays so."""
         assert await key_leaks(self._redis) == []
-        for job_id in self.ids:
-            record = await record_of(self._redis, job_id)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for queue in QUEUES:
+                pipe.zrange(arq_queue(queue), 0, -1)
+            for job_id in self.ids:
+                pipe.hgetall(JOB + job_id)
+            answers = await pipe.execute()
+        timers = {queue: set(map(bytes.decode, found)) for queue, found in zip(QUEUES, answers, strict=False)}
+        for job_id, fields in zip(self.ids, answers[len(QUEUES) :], strict=True):
+            record = Record.from_hash(job_id, fields)
             if not record.state.ended:
-                assert await self._redis.zscore(arq_queue(record.queue), job_id) is not None, "nobody will look at it"
+                assert job_id in timers[record.queue], "nobody will look at it"
                 assert job_id not in self._held or record.state is State.RUNNING
             elif job_id in self._held:
                 raise AssertionError(f"somebody runs a job that has ended: {record}")

@@ -74,7 +74,7 @@ async def test_a_job_that_has_ended_is_answered_at_once(enqueuer: Enqueuer, work
 
 async def test_no_wake_is_lost_wherever_the_end_falls(enqueuer: Enqueuer, worker: FakeWorker, watch: Watch) -> None:
     """The end comes before, between and after the waiter's subscription and its look at the record."""
-    for _ in range(10):
+    for _ in range(4):
         for n, job in enumerate(await running(enqueuer, worker, 100)):
             waiting = asyncio.create_task(ended(watch, job.id))
             for _ in range(n % 25):
@@ -87,7 +87,7 @@ async def test_no_wake_is_lost_by_those_who_leave_and_come_back(
     enqueuer: Enqueuer, worker: FakeWorker, watch: Watch
 ) -> None:
     """Subscriptions and their ends overtake each other: a confirmation may belong to the wait before."""
-    for n, job in enumerate(await running(enqueuer, worker, 500)):
+    for n, job in enumerate(await running(enqueuer, worker, 220)):
         for _ in range(n % 4):
             await watch.wait_until_ended(job.id, 0)
         waiting = asyncio.create_task(ended(watch, job.id))

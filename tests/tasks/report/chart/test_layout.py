@@ -28,7 +28,7 @@ DATA: dict[str, tuple[Any, list[str] | None]] = {
     "huge": ([HUGE, 1, HUGE / 3], None),
     "close": ([HUGE - 0.125, HUGE], None),
     "two thousand": (wave(2000, 20, 9, turns=7), [f"2024-{i:04}" for i in range(2000)]),
-    "twelve times two thousand": ({f"S{i}": wave(2000, i, 9, 7, i) for i in range(12)}, [str(i) for i in range(2000)]),
+    "twelve times a thousand": ({f"S{i}": wave(1000, i, 9, 7, i) for i in range(12)}, [str(i) for i in range(1000)]),
     "thirty names": ([i + 1 for i in range(30)], [f"Something called {i}" for i in range(30)]),
 }
 SIGNED: dict[str, tuple[Any, list[str] | None]] = {

@@ -26,6 +26,7 @@ from tasks.storage.cures import BAD_FOLDER, NO_BUCKET, STATUS
 from tasks.storage.folder.leftovers import discard_leftovers
 from tasks.storage.folder.private_folder import FOLDER_MODE, PrivateFolder
 from tasks.storage.folder.small_writes import SmallWrites
+from tasks.storage.folder.whole_write import put_whole
 from tasks.storage.incoming_objects import IncomingObjects
 from tasks.storage.protocol import BlobMissing, LocalFile, StorageUnavailable, StoredBlob, StoredObject
 from tasks.storage.upload_memory import PART_BYTES, PARTS_AT_ONCE, Body, UploadMemory, collect
@@ -195,7 +196,7 @@ class BlobStore:
     def _put_file(self, path: Path, about: "Attributes") -> BlobRef:
         # Read once: a sandbox child that still holds the file open could change it between its hash and its storing,
         # and so replace the blob of another owner.
-        with path.open("rb") as file:
+        with path.open("rb", buffering=0) as file:
             size = os.fstat(file.fileno()).st_size
             if size <= PART_BYTES:
                 content = file.read(size)
@@ -214,6 +215,9 @@ class BlobStore:
         return blob
 
     def _write_object(self, name: str, content: bytes | IO[bytes], about: "Attributes | None") -> None:
+        if isinstance(content, bytes) and self._folder:
+            self._put(name, content)
+            return
         if not isinstance(content, bytes):
             content.seek(0)
         self._put(name, content, attributes=about, chunk_size=PART_BYTES, max_concurrency=PARTS_AT_ONCE)
@@ -221,9 +225,13 @@ class BlobStore:
     def _put(self, name: str, content: bytes | IO[bytes], **options: Any) -> None:
         try:
             with self._private.writing(name) if self._private else nullcontext():
-                self._store.put(name, content, **options)
+                if not (isinstance(content, bytes) and not options and self._put_in_folder(name, content)):
+                    self._store.put(name, content, **options)
         except FileNotFoundError as error:
             raise self._calls.unavailable(str(error), cure=NO_BUCKET) from error
+
+    def _put_in_folder(self, name: str, content: bytes) -> bool:
+        return self._folder is not None and put_whole(self._folder / name, content)
 
     async def read(self, sha256: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         result = await self._get(sha256, start, end)

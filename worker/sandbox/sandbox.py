@@ -30,6 +30,8 @@ STARTS: Final = 3
 # it to another one; one more is to spare.
 ASKS: Final = 3
 
+CORES: Final = os.cpu_count() or 1
+
 STOPPED: Final = "The sandbox was stopped; the work can be done again elsewhere"
 
 
@@ -232,7 +234,7 @@ def _cpu_noted(child: Connection, notes: Notes | None) -> Iterator[None]:
         yield
     finally:
         if notes is not None:
-            most_ms = int((time.monotonic() - began) * 1000) * (os.cpu_count() or 1)
+            most_ms = int((time.monotonic() - began) * 1000) * CORES
             notes.cpu_ms += min(max(child.page.cpu_ms - before_ms, 0), most_ms)
 
 

@@ -57,7 +57,7 @@ async def test_a_line_says_what_became_of_a_job_or_why_it_waits(
         assert "&lt;img src=x" in page
         assert "<code>truncated</code>" in page
         assert re.search(r"It waits for its time: in \d+ min\.", page)
-        assert '<a href="/console/jobs?state=failed"' in page
+        assert '<a href="/console/jobs?owner=%2A&amp;state=failed"' in page
         assert re.search(r"Failed <span>1</span>", page)
         assert "PRESSROOM_KEY" in page
         assert ids((await browser.get("/console/jobs?tag=user:42&state=scheduled&since=1h")).text) == [waiting]
@@ -68,6 +68,24 @@ async def test_a_line_says_what_became_of_a_job_or_why_it_waits(
         assert "appear here as soon as" in page
         assert 'name="owner"' not in page
         assert "Only a key with the scope" in (await browser.get("/console/jobs?owner=alice")).text
+
+
+async def test_an_admin_begins_with_the_jobs_of_everyone(
+    port: int, alice: httpx.AsyncClient, bob: httpx.AsyncClient
+) -> None:
+    his = await submit(bob, "his.png")
+    own = await submit(alice, "own.png")
+    async with signed_in(port) as browser:
+        page = (await browser.get("/console/jobs")).text
+        assert ids(page) == [own, his]
+        assert "All <span>2</span>" in page
+        assert re.search(r'name="owner" value="\*"', page.partition('role="search"')[2].partition("<details")[0]), (
+            "seen without unfolding anything"
+        )
+        assert 'data-owner="*"' in page
+        assert "Clear filters" not in page
+        assert ids((await browser.get("/console/jobs?owner=alice")).text) == [own]
+        assert "No job matches" in (await browser.get("/console/jobs?kind=report")).text
 
 
 async def test_what_the_api_cannot_read_is_explained_above_the_filter(port: int) -> None:
@@ -89,7 +107,7 @@ async def test_pages_follow_each_other_and_stay_small(port: int, alice: httpx.As
         second = (await browser.get(older[1].replace("&amp;", "&"))).text
         assert [*ids(first), *ids(second)] == made[::-1]
         assert "kind=thumbnail" in older[1]
-        assert 'href="/console/jobs?kind=thumbnail">Newest' in second
+        assert 'href="/console/jobs?owner=%2A&amp;kind=thumbnail">Newest' in second
 
 
 async def test_chosen_jobs_are_retried_and_after_a_question_deleted(

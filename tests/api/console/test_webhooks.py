@@ -183,6 +183,18 @@ async def test_an_admin_sees_the_endpoints_of_an_owner(port: int, alice: httpx.A
         assert f"/console/webhooks/{endpoint['id']}/test?owner=alice" in Links(page.text).urls
 
 
+async def test_an_admin_sees_whose_things_a_list_has(port: int) -> None:
+    async with signed_in(port, ROOT) as browser:
+        for path in ("/console/webhooks", "/console/schedules", "/console/usage"):
+            page = (await browser.get(path)).text
+            assert "Yours only (root)" in page
+            assert 'name="owner"' in page
+            assert "Only what is of bob" in (await browser.get(f"{path}?owner=bob")).text
+        assert "root has none yet" in (await browser.get("/console/try/event")).text
+    async with signed_in(port, BOB) as browser:
+        assert "Yours only" not in (await browser.get("/console/webhooks")).text
+
+
 async def test_an_admin_makes_an_endpoint_for_an_owner(port: int, alice: httpx.AsyncClient) -> None:
     async with signed_in(port, ROOT) as browser:
         assert (

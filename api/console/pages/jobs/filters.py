@@ -14,8 +14,9 @@ LIST: Final = "/console/jobs"
 STATES: Final = ("failed", "running", "queued", "scheduled", "retrying", "succeeded", "cancelled")
 """In the order of the tabs: what needs someone comes first."""
 MAIN: Final = ("q", "kind", "queue")
-MORE: Final = ("owner", "tag", "code", "worker", "endpoint", "batch", "schedule", "since", "until")
+MORE: Final = ("tag", "code", "worker", "endpoint", "batch", "schedule", "since", "until")
 """The criteria that are folded away until one is used."""
+EVERYONE: Final = "*"
 TIMES: Final = ("since", "until")
 AGO: Final = re.compile(r"(\d{1,4})\s*(m|h|d)", re.ASCII)
 UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
@@ -38,8 +39,17 @@ class JobFilterForm:
     @classmethod
     def of(cls, fields: Mapping[str, str]) -> Self:
         """The criteria among the fields of a query or form."""
-        names = ("state", *MAIN, *MORE)
+        names = ("state", "owner", *MAIN, *MORE)
         return cls({name: fields[name].strip() for name in names if fields.get(name, "").strip()})
+
+    def for_admin(self) -> Self:
+        """The same of all owners, if none is given: admins see with everyone's what their overview counts."""
+        return type(self)({"owner": EVERYONE, **self.given})
+
+    @property
+    def chosen(self) -> Mapping[str, str]:
+        """The criteria but everyone as the owner, with which the list begins for admins."""
+        return {name: text for name, text in self.given.items() if (name, text) != ("owner", EVERYONE)}
 
     @property
     def criteria(self) -> dict[str, Any]:

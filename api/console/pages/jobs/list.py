@@ -29,6 +29,8 @@ EXPLAINED: Final = (400, 403, 404, 422)
 async def show_jobs(visit: Visit) -> Response:
     """Jobs, newest first."""
     chosen = JobFilterForm.of(visit.query)
+    if visit.access.is_admin:
+        chosen = chosen.for_admin()
     cursor = visit.query.get("cursor")
     call = ApiCall("GET", "/v1/jobs", {**chosen.criteria, "limit": PAGE_ROWS, "waiting_for": True})
     found: dict[str, Any] = {"jobs": []}
@@ -52,7 +54,7 @@ async def show_jobs(visit: Visit) -> Response:
         verbs=[verb for verb in VERBS if can_match(verb, chosen.given.get("state"))],
         states=STATES,
         main=MAIN,
-        more=[name for name in MORE if name != "owner" or visit.access.is_admin],
+        more=MORE,
         queues=QUEUES,
         kinds=sorted(visit.context.kinds),
     )

@@ -1,5 +1,6 @@
 """The endpoints, and the form that makes one or changes it."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -27,7 +28,8 @@ async def show_endpoints(visit: Visit) -> Response:
     query: dict[str, str | int | bool | None] = {"channel": channel, "owner": owner}
     query |= {"health": True, "limit": AT_ONCE, "cursor": visit.query.get("cursor")}
     call = ApiCall("GET", "/v1/endpoints", query)
-    found = (await visit.api.send(call)).json()
+    owners, answer = await asyncio.gather(known_owners(visit), visit.api.send(call))
+    found = answer.json()
     following = found.get("next")
     return visit.show(
         "webhooks/list.html",
@@ -37,6 +39,7 @@ async def show_endpoints(visit: Visit) -> Response:
         ],
         channel=channel,
         owner=owner,
+        owners=owners,
         cursor=visit.query.get("cursor"),
         home=with_query(visit.place(HOME), {"owner": owner}),
         new=with_query(visit.place(f"{HOME}/new"), list_query(visit)),

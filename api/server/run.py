@@ -39,6 +39,7 @@ def serve() -> None:
     config = configured(settings)
     with contextlib.suppress(KeyboardInterrupt):
         if config.workers > 1:
+            gc.enable()  # the applications start in processes of their own
             Multiprocess(config, sockets).run()
             return
         server = Server(config)

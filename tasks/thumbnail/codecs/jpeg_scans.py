@@ -52,8 +52,8 @@ def count_scans(file: BinaryIO, limit: int) -> int:
             scans += code == _SOS
             if code in _SEQUENTIAL:
                 components = int.from_bytes(data[position + 7 : position + 8], "big")
-            elif code == _SOS and components and data[position + 2 : position + 3] == bytes((components,)):
-                break
+            elif code == _SOS and scans == 1 and components and data[position + 2] == components:
+                break  # after a first scan of fewer, decoders read on past one of all
             if code not in STANDALONE_MARKERS:
                 position += int.from_bytes(data[position : position + 2], "big")
     return scans

@@ -1,7 +1,10 @@
 """`python -m api`: every address of IPv4 and IPv6, in one process or several, and a start that cannot be."""
 
 import contextlib
+import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -10,6 +13,7 @@ from uvicorn.config import STARTUP_FAILURE
 
 from api.server.run import listen
 from tests.support.api.web_process import start_web, web_process
+from tests.support.processes import ROOT
 from tests.support.sandbox.child_events import ProcessWatch, children_of
 from tests.support.servers import Valkey, free_port
 
@@ -33,6 +37,22 @@ async def test_processes_end_with_their_supervisor(valkey: Valkey, tmp_path: Pat
         web.kill()
         for watch in watches:
             await watch.gone()
+
+
+SUPERVISE = """
+import gc
+from uvicorn.supervisors import Multiprocess
+Multiprocess.run = lambda self: print(gc.isenabled())
+from api.server.run import serve
+serve()
+"""
+
+
+def test_a_supervisor_collects_its_garbage() -> None:
+    """A process that serves begins to once it has started; a supervisor never starts an application."""
+    environment = {**os.environ, "WEB_CONCURRENCY": "2", "PORT": str(free_port())}
+    command = [sys.executable, "-c", SUPERVISE]
+    assert subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE).stdout == b"True\n"
 
 
 def test_a_start_that_cannot_be_says_why_in_one_line(valkey: Valkey, tmp_path: Path) -> None:

@@ -223,18 +223,28 @@ def test_scans_of_a_thumbnail_inside_the_metadata_do_not_count(tmp_path: Path) -
         assert count_scans(file, 100) == 10  # libjpeg's own script for colour
 
 
-def test_what_follows_a_scan_of_all_components_is_not_counted(tmp_path: Path) -> None:
-    data = encoded(quarters(), "JPEG")
+def scan_of_one(component: int = 1) -> bytes:
+    """A scan of one component, without data: decoders put zeros there."""
+    return b"\xff\xda\x00\x08\x01%c\x00\x00\x3f\x00\x00" % component
+
+
+def test_a_sequential_jpeg_has_one_scan_only_if_its_first_one_holds_all_components(
+    renderer: Renderer, tmp_path: Path
+) -> None:
+    data = encoded(quarters(), "JPEG", subsampling=0)
     start = data.index(b"\xff\xda")
-    scan = data[start:-2]
+    head, whole = data[:start], data[start:-2]
     path = tmp_path / "scans.jpg"
-    for first, count in (
-        (scan, 1),
-        (scan[:4] + b"\x01" + scan[5:], 101),
-    ):  # of all three components, or said to be of one
-        path.write_bytes(data[:start] + first + (scan[:4] + b"\x01" + scan[5:]) * 150)
+    for scans, count in (
+        (whole + scan_of_one() * 150, 1),
+        (scan_of_one() * 150, 101),
+        (scan_of_one() + whole + scan_of_one() * 150, 101),  # decoders read all of them
+    ):
+        path.write_bytes(head + scans + data[-2:])
         with path.open("rb") as file:
             assert count_scans(file, 100) == count
+    refusal = refused(renderer, path.read_bytes())
+    assert (refusal.code, refusal.limit) == ("too_many_scans", 100)
 
 
 def test_a_polyglot_is_drawn_as_the_picture_it_begins_as_and_nothing_else(renderer: Renderer) -> None:

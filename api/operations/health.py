@@ -19,6 +19,7 @@ from api.operations.queues import snapshot_of
 from api.operations.workers import registry_of
 from tasks.maintenance.storage_owner import HINT
 from tasks.queue.connection_pool import says_failover
+from tasks.queue.installation import STORAGE_OWNER
 from tasks.queue.memory import MemoryUse, is_out_of_memory, memory_of
 from tasks.queue.redis_keys import INSTALLATION, PROBE, QUEUES, SECOND_MS, WORKER_MS, arq_queue
 from tasks.queue.watch.workers import WorkerRegistry
@@ -183,7 +184,7 @@ async def _look_at_redis(context: Context) -> RedisLook:
         pipe.set(PROBE + "readiness", "1", px=PROBE_MS)
         pipe.mget([arq_queue(queue) + health_check_key_suffix for queue in QUEUES])
         pipe.info("memory")
-        pipe.hget(INSTALLATION, "storage_of")
+        pipe.hget(INSTALLATION, STORAGE_OWNER)
         return RedisLook(*await pipe.execute(raise_on_error=False))
 
 

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import Any, Final, Literal
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 
 from api.http.access.scopes import requires
 from api.http.answers import uncached
@@ -18,7 +18,7 @@ from api.http.query import OF_OWNER, OwnerQuery, documented_query
 from api.jobs.get import JobId, find_unexpired
 from api.reports.json_places import MAX_CHARS, line_of
 from tasks.queue.records.record import Record
-from tasks.report.kind import REPORT, VALIDATION
+from tasks.report.kind import REPORT, VALIDATION, ReportParams
 from tasks.storage.protocol import BlobMissing, Storage
 
 router = APIRouter(prefix="/v1/jobs", tags=["reports"])
@@ -91,10 +91,13 @@ async def _excerpts(record: Record, storage: Storage) -> list[ErrorExcerpt]:
     error = record.last_error
     if not error or record.kind not in (REPORT.name, VALIDATION.name):
         return []
-    order = json.loads(record.params)["order"]
-    if order["bytes"] > MAX_SPEC_BYTES:
+    try:
+        order = ReportParams.model_validate_json(record.params).order
+    except ValidationError:  # those of a job that an ARQ client has enqueued may be anything
         return []
-    async with aclosing(storage.read(order["blob"])) as chunks:  # type: ignore[type-var]
+    if order.bytes > MAX_SPEC_BYTES:
+        return []
+    async with aclosing(storage.read(order.sha256)) as chunks:  # type: ignore[type-var]
         stored = json.loads(b"".join([chunk async for chunk in chunks]))
     spec, field = stored["spec"], error.get("field") or ""
     found = [await asyncio.to_thread(_of_spec, spec, field)] if field else []

@@ -1,10 +1,15 @@
 """Which Pressroom this Redis belongs to: a random id, made once. The storage carries the same id as a marker."""
 
+from typing import Final
+
 from redis.asyncio import Redis
 
 from tasks.queue.records.record import new_id
 from tasks.queue.redis_keys import INSTALLATION
 from tasks.queue.script import Script
+
+STORAGE_OWNER: Final = "storage_of"
+"""The field of INSTALLATION with the id of the other installation to which the storage belongs, if it does."""
 
 
 async def find_installation(redis: "Redis[bytes]") -> str | None:
@@ -26,7 +31,7 @@ async def note_storage_owner(redis: "Redis[bytes]", installation: str | None) ->
 
 async def find_storage_owner(redis: "Redis[bytes]") -> str | None:
     """Read the id of the other installation to which the storage belongs, as the last cleanup found it; or None."""
-    found = await redis.hget(INSTALLATION, "storage_of")
+    found = await redis.hget(INSTALLATION, STORAGE_OWNER)
     return None if found is None else found.decode()
 
 

@@ -4,10 +4,14 @@ from typing import Any
 
 import httpx
 import pytest
+from arq.connections import ArqRedis
 
 from api.reports.error_context import LINE_CHARS, ErrorContext, ErrorExcerpt
+from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.wire import serialize
+from tasks.settings import Settings
 from tests.support.api.manual_worker import ManualWorker
-from tests.support.api.serving import ALICE
+from tests.support.api.serving import ALICE, client_of, serving
 from tests.support.api.specs import spec
 from tests.support.console.browsers import signed_in
 
@@ -98,3 +102,13 @@ async def test_what_has_no_lines_has_none(alice: httpx.AsyncClient, worker: Manu
     assert await excerpts(alice, await failed(alice, worker, large, "It is wrong.", "blocks.0.text")) == []
     other = (await alice.post("/v1/events", json={"type": "order.paid", "data": {}})).json()["id"]
     assert await excerpts(alice, other) == []
+
+
+async def test_what_an_arq_client_called_a_report_has_none(
+    settings: Settings, redis: ArqRedis, worker: ManualWorker
+) -> None:
+    body = serialize({"t": 1, "f": "report", "a": (), "k": {"title": "Sales"}, "et": 1})
+    await Enqueuer(redis, settings).adopt("foreign", "reports", body, {"report"})
+    await worker.end("foreign", "failed", error=("invalid_params", "order: This field is missing."), field="order")
+    async with serving(settings.model_copy(update={"admins": ("alice",)})) as port, client_of(port) as admin:
+        assert await excerpts(admin, "foreign") == []

@@ -5,6 +5,7 @@ local from, count, now = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local KINDS = { { 'thumbnail', 'media', 90 }, { 'report', 'reports', 98 }, { 'event', 'default', 99.9 }, { 'bulk', 'default', 100 } }
 local STATES = { { 'succeeded', 96 }, { 'failed', 98 }, { 'queued', 99 }, { 'cancelled', 99.9 }, { 'running', 100 } }
 local OWNERS = { { 'shop', 70 }, { 'customer', 95 }, { 'system', 100 } }
+local CODES = { { 'truncated', 60 }, { 'timed_out', 90 }, { 'too_large', 100 } }
 local CUSTOMERS = 4000
 local FILE = '{"name": "%s.jpg", "blob": "%s", "type": "image/jpeg", "bytes": 20480, "about": {"width": 256, "height": 171}}'
 local PARAMS = '{"upload":{"blob":"%s","bytes":204800},"variants":[{"name":"small","width":256},{"name":"medium","width":800},{"name":"large","width":1600}]}'
@@ -37,6 +38,12 @@ for n = from + 1, from + count do
   if state == 'succeeded' then
     fields[#fields + 1] = 'files'
     fields[#fields + 1] = '[' .. string.format(FILE, 'small', blob) .. ', ' .. string.format(FILE, 'medium', blob) .. ', ' .. string.format(FILE, 'large', blob) .. ']'
+  end
+  if state == 'failed' then
+    local code = choose(CODES, dice(13))[1]
+    for _, field in ipairs({ 'code', code, 'error', '{"code": "' .. code .. '", "message": "The file cannot be drawn."}' }) do
+      fields[#fields + 1] = field
+    end
   end
   redis.call('HSET', ARGV[1] .. id, unpack(fields))
   if ended then redis.call('RPUSH', ARGV[6], id) end

@@ -106,7 +106,7 @@ async def work(settings: Settings, queues: list[str], *, burst: bool) -> None:
     resources = open_resources(settings, kinds)
     concurrency = {queue: getattr(settings, f"{queue}_concurrency") for queue in queues}
     registry = ProcessRegistry(resources.redis, settings)
-    await start(resources, registry, concurrency=concurrency, kinds=list(kinds))
+    await start(resources, registry, settings, concurrency=concurrency, kinds=list(kinds))
     engine = Engine(
         resources,
         settings,

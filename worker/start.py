@@ -1,13 +1,17 @@
 """The start of a process that runs jobs, before the first of them."""
 
+import contextlib
 import gc
 
 import structlog
 
 from tasks.process_memory import hide_from_others
 from tasks.queue.process_registry import ProcessRegistry
+from tasks.queue.series.begin import begin_series
 from tasks.queue.start_check import StartRefusedError, wait_until_checked
+from tasks.settings import Settings
 from worker.attempts.scratch import remove_leftovers
+from worker.redis_health import REDIS_ERRORS
 from worker.resources import WorkerResources
 
 log = structlog.get_logger()
@@ -18,13 +22,19 @@ REFUSED_BY_SERVER = 3
 
 
 async def start(
-    resources: WorkerResources, registry: ProcessRegistry, *, concurrency: dict[str, int], kinds: list[str]
+    resources: WorkerResources,
+    registry: ProcessRegistry,
+    settings: Settings,
+    *,
+    concurrency: dict[str, int],
+    kinds: list[str],
 ) -> None:
     """Wait until Redis will do, log what was found, and remove what an earlier process has left.
 
     Args:
         resources: What the process has opened.
         registry: Of this process, which it joins.
+        settings: Of the process.
         concurrency: How many jobs of each queue run at once.
         kinds: The names of the kinds.
 
@@ -35,6 +45,8 @@ async def start(
     if refusal := await resources.storage.refused_at_start():
         await registry.leave()
         raise StartRefusedError(refusal)
+    with contextlib.suppress(*REDIS_ERRORS):  # a gap in the charts keeps no worker from its jobs
+        await begin_series(resources.redis, settings)
     log.info("worker.storage", found=resources.storage.description)
     log.info("worker.queues", concurrency=concurrency)
     log.info("worker.kinds", names=kinds)

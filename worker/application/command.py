@@ -39,7 +39,7 @@ async def work_application(settings: Settings, application: ApplicationSettings,
     concurrency = {application.queue: application.max_jobs}
     registry = ProcessRegistry(resources.redis, settings)
     try:
-        await start(resources, registry, concurrency=concurrency, kinds=sorted(application.functions))
+        await start(resources, registry, settings, concurrency=concurrency, kinds=sorted(application.functions))
         await check_same_redis(application, resources.redis)
         running = ArqApplication(application, resources.redis)
         await running.open()

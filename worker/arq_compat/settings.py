@@ -62,7 +62,7 @@ def arq_settings(
         tracing.configure(settings.otel_exporter_otlp_endpoint, "pressroom-worker")
         registry = ProcessRegistry(resources.redis, settings)
         try:
-            await start(resources, registry, concurrency=concurrency, kinds=list(kinds))
+            await start(resources, registry, settings, concurrency=concurrency, kinds=list(kinds))
         except StartRefusedError as error:
             sys.stderr.write(f"worker: {error}\n")
             sys.stderr.flush()

@@ -15,6 +15,7 @@ from arq.constants import health_check_key_suffix
 from tasks.queue.connect import close, connect
 from tasks.queue.process_registry import Fingerprint
 from tasks.queue.redis_keys import PROCESSES, WORKERS, arq_queue
+from tasks.queue.series.rings import RINGS, read_series
 from tasks.queue.watch.workers import WorkerRecord, read_workers
 from tasks.settings import Settings
 from tests.support.engine_running import JobClient
@@ -62,6 +63,8 @@ async def test_it_is_listed_with_its_jobs_and_leaves_when_it_stops(
         assert worker.rss_mb is not None
         assert state_of_host(await read_workers(redis), worker.host)[0] == ALIVE
         assert await redis.zcard(PROCESSES) == 1
+        depths = [one["default"].due for one in (await read_series(redis, RINGS["hour"])).depths if one]
+        assert depths == [1], "it sampled before it took the job: what it runs is counted from the first job on"
         assert 0 < await redis.pttl(arq_queue("default") + health_check_key_suffix) < 60_000
         process.send_signal(signal.SIGTERM)
         await ended(process)

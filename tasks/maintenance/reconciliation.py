@@ -31,11 +31,12 @@ from tasks.queue import redis_keys
 from tasks.queue.jobs.retention import in_redis_ms, keep_ms
 from tasks.queue.records.indexes import BATCH, FOREIGN
 from tasks.queue.records.packer import Packer
-from tasks.queue.redis_keys import BACKLOG, JOB, LANE, QUEUES, SCHEDULE, arq_queue
+from tasks.queue.redis_keys import APPLICATION, BACKLOG, JOB, LANE, QUEUES, SCHEDULE, arq_queue
 from tasks.queue.script import Script
 from tasks.settings import SYSTEM
 from tasks.storage.protocol import StorageUnavailable
 
+FUNCTION_LANE = ":function:"
 PAGE_KEYS = 1000
 PAGES = 20
 """Pages of keys that a run checks when it finds nothing to repair."""
@@ -199,7 +200,11 @@ class Reconciler:
 
 def _lane(key: str) -> tuple[str, str]:
     """Queue and lane of a key of a lane or of its backlog."""
-    queue, _, lane = key.removeprefix(LANE).removeprefix(BACKLOG).partition(":")
+    name = key.removeprefix(LANE).removeprefix(BACKLOG)
+    if name.startswith(APPLICATION):  # the names of such queues have colons
+        queue, _, function = name.partition(FUNCTION_LANE)
+        return queue, FUNCTION_LANE[1:] + function
+    queue, _, lane = name.partition(":")
     return queue, lane
 
 

@@ -14,7 +14,7 @@ from tasks.queue.application_keys import FUNCTIONS
 from tasks.queue.redis_keys import APPLICATION, JOB
 from tasks.queue.script import Script
 from worker.application.worker_settings import ApplicationSettings, call_hook, local_timezone
-from worker.redis_health import RedisHealth
+from worker.redis_health import REDIS_ERRORS, RedisHealth
 
 log = structlog.get_logger()
 
@@ -31,7 +31,9 @@ class WakingRedis(ArqRedis):
         """Enqueue a job, as ARQ's."""
         job = await super().enqueue_job(function, *args, _queue_name=_queue_name, **kwargs)
         if job is not None:
-            await Script(self, "run/wake")({"queue": APPLICATION + (_queue_name or self.default_queue_name)})
+            # It is enqueued, whatever happens to the signal: a caller that saw an error would enqueue it again.
+            with contextlib.suppress(*REDIS_ERRORS):
+                await Script(self, "run/wake")({"queue": APPLICATION + (_queue_name or self.default_queue_name)})
         return job
 
 

@@ -10,16 +10,17 @@ from typing import Any, Final
 import structlog
 from arq.constants import job_key_prefix
 from arq.cron import CronJob
-from arq.jobs import SerializationError, deserialize_job_raw, serialize_result
+from arq.jobs import SerializationError, Serializer, deserialize_job_raw, serialize_result
 from arq.utils import ms_to_datetime, timestamp_ms
 from arq.worker import Function, JobExecutionFailed, Retry, RetryJob
 from redis.asyncio import Redis
 from structlog.contextvars import bind_contextvars
 
-from tasks.kind import Kind, Result
+from tasks.kind import Kind, Result, io_bound
 from tasks.queue.jobs.adopt_call import adopt_call
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.foreign_job import MAX_SHOWN_CHARS, UNREADABLE, read_foreign_job
+from tasks.queue.records.indexes import BATCH
 from tasks.queue.redis_keys import QUEUES, arq_queue
 from tasks.settings import Settings
 from tasks.telemetry import tracing
@@ -29,6 +30,7 @@ from worker.application.worker_settings import call_hook
 from worker.attempts.outcome import Outcome, SerializedResult, Verb
 from worker.attempts.running import ClaimedJob, Reason
 from worker.duties.served import LeftJobs
+from worker.redis_health import REDIS_ERRORS
 
 log = structlog.get_logger()
 
@@ -50,6 +52,9 @@ class ArqCall:
     enqueued_ms: int
 
 
+MAX_NAME_CHARS: Final = 500
+"""Longest name of a function: it is part of Redis keys."""
+UNWRITABLE: Final = "unable to serialize result"  # ARQ's words
 NO_CALL: Final = ArqCall("<unknown>", (), {}, None, 0)
 
 
@@ -80,10 +85,12 @@ class ServedFunctions:
         self._kinds = kinds
         self._enqueuer = Enqueuer(redis, settings)
         self._left = LeftJobs(redis)
+        self._ends = _writable_ends(self._options.job_serializer)
         names = dict.fromkeys([*self._options.functions, UNREADABLE], True)
         # Functions take turns, so none has a cap; and each may kill a worker.
         caps = {"lane_cap": 0, "auto": False, "receiver_cap": 0, "owner_cap": 0}
-        self.rules: Mapping[str, Any] = {**caps, "io_bound": {}, "functions": names}
+        # Kinds are run by others, but their leases may lapse in a queue that both use.
+        self.rules: Mapping[str, Any] = {**caps, "io_bound": io_bound(kinds), "functions": names}
         self.look_s = self._options.poll_delay_s
 
     def left(self) -> dict[str, Any]:
@@ -100,9 +107,10 @@ class ServedFunctions:
             call = self._read(body) if body is not None else NO_CALL
         name = UNREADABLE if call is NO_CALL else call.function
         if name not in self._options.functions:
-            is_ours = self._options.queue_name in map(arq_queue, QUEUES) and read_foreign_job(body).kind in self._kinds
+            is_shared = self._options.queue_name in map(arq_queue, QUEUES)
+            kind = read_foreign_job(body).kind if is_shared else UNREADABLE
             is_new = body is not None and timestamp_ms() - score < UNSERVED_MS
-            if is_ours or (is_new and name != UNREADABLE):
+            if kind in self._kinds or (is_new and {kind, name} != {UNREADABLE}):
                 await self._left.leave(job_id, queue, score)
                 return
         await adopt_call(
@@ -110,25 +118,25 @@ class ServedFunctions:
             job_id,
             queue,
             function=name,
+            kind=name if name not in self._kinds and name != BATCH else f"function:{name}",
             params=shown_call(call.args, call.kwargs),
             fields=self._fields_of(job_id, call, score),
         )
 
     def _fields_of(self, job_id: str, call: ArqCall, score: int) -> list[str | bytes]:
         """What the record has besides: how an end is told that no worker of the application writes."""
-        ends = {
-            "arq_cancelled": asyncio.CancelledError(),
-            "arq_failed": JobExecutionFailed("the job ended without a result; its record says why"),
-        }
         fields: list[str | bytes] = ["due_at", str(score), "arq", str(self._options.keep_result_ms(call.function))]
-        for name, error in ends.items():
-            packed = self._packed(job_id, replace(call, args=(), kwargs={}), error, job_try=1, started_ms=score)
+        for name, end in self._ends.items():
+            packed = self._packed(job_id, replace(call, args=(), kwargs={}), end, job_try=1, started_ms=score)
             fields += [name, packed] if packed is not None else []
         return fields
 
     def _read(self, body: bytes) -> ArqCall:
         """Raises: SerializationError."""
-        return ArqCall(*deserialize_job_raw(body, deserializer=self._options.job_deserializer))
+        call = ArqCall(*deserialize_job_raw(body, deserializer=self._options.job_deserializer))
+        if (lack := _lack_of(call)) is not None:
+            raise SerializationError(lack) from ValueError(lack)
+        return call
 
     async def attempt(self, job: ClaimedJob, began: float) -> Outcome:
         """Make one attempt, as `Executor.attempt`."""
@@ -148,7 +156,10 @@ class ServedFunctions:
         return outcome
 
     async def _try(self, job: ClaimedJob, began: float) -> Outcome:
-        body = await self._redis.get(job_key_prefix + job.id)
+        try:
+            body = await self._redis.get(job_key_prefix + job.id)
+        except REDIS_ERRORS:  # the function has not begun: that is to use up no try, and to end no worker
+            return self._outcome(job, "handed_back", began)
         if body is None:
             return self._failed(job, began, NO_CALL, JobExecutionFailed("job expired"), ("expired", NO_BODY))
         try:
@@ -300,6 +311,37 @@ class ServedFunctions:
             job_id,
             serializer=self._options.job_serializer,
         )
+
+
+def _writable_ends(serializer: Serializer | None) -> dict[str, Any]:
+    """The results of ends that no worker of the application writes, by the field of the record. A serializer that
+    cannot write exceptions gets the text that ARQ writes then, without a warning for each job."""
+    ends = {
+        "arq_cancelled": asyncio.CancelledError(),
+        "arq_failed": JobExecutionFailed("the job ended without a result; its record says why"),
+    }
+    try:
+        if serializer is not None:
+            serializer({"r": [*ends.values()]})
+    except Exception:  # whatever the application's function does
+        return dict.fromkeys(ends, UNWRITABLE)
+    return ends
+
+
+def _lack_of(call: ArqCall) -> str | None:
+    """What a body lacks that ARQ's client would not have written so; None if nothing."""
+    if not (isinstance(call.function, str) and call.function.isprintable() and len(call.function) <= MAX_NAME_CHARS):
+        return f"f is not a function's name of at most {MAX_NAME_CHARS} characters"
+    if not (isinstance(call.args, list | tuple) and isinstance(call.kwargs, dict)):
+        return "a is not a list or tuple, or k is not a dict"
+    if not all(isinstance(name, str) for name in call.kwargs):
+        return "a name in k is not a string"
+    try:
+        ms_to_datetime(call.enqueued_ms)
+        max(call.job_try or 1, 1)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return "et or t is not a number"
+    return None
 
 
 def _message_of(error: BaseException) -> str:

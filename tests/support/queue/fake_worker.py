@@ -56,12 +56,14 @@ class FakeWorker:
         read: int = 0,
         renewed: int | None = None,
         service: int | None = None,
+        functions: dict[str, bool] | None = None,
+        left: dict[str, bool] | None = None,
         **queues: int,
     ) -> Claim:
         """free: slots in `default`, or by queue; queues may be named too. idle: whether it runs none of their jobs.
 
         number: as of a worker that numbers its claims; read: of the last one whose answer it has; renewed: when it last
-        renewed its leases.
+        renewed its leases. functions: of the ARQ application that it runs; left: foreign jobs that it leaves to others.
         """
         named = queues or (free if isinstance(free, dict) else {"default": free})
         payload = {
@@ -75,6 +77,8 @@ class FakeWorker:
             "number": number,
             "read": read,
             "renewed": renewed,
+            "functions": functions,
+            "left": left,
             "lane_cap": lane_cap,
             "receiver_cap": receiver_cap,
             "owner_cap": owner_cap,

@@ -12,6 +12,7 @@ from tasks.kind import JobContext
 from tasks.maintenance import reconciliation
 from tasks.maintenance.reconciliation import ReconciliationParams
 from tasks.queue import redis_keys
+from tasks.queue.jobs.adopt_call import adopt_call
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.lanes.lane_controls import LaneControls
@@ -371,3 +372,18 @@ async def test_the_safety_timer_is_an_hour(redis: ArqRedis, enqueuer: Enqueuer, 
     assert score is not None
     assert 0 <= score - created - SAFETY_MS < SAFETY_MS + 5_000
     assert json.loads((await record_of(redis, job_id)).params) == {}
+
+
+async def test_the_lane_of_an_applications_function_joins_the_round_too(
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, reconcile: Reconcile
+) -> None:
+    queue = "arq/bookshop:queue"
+    await redis.set(job_key_prefix + "theirs", b"body")
+    await adopt_call(enqueuer, "theirs", queue, function="add", kind="add", params="{}", fields=["arq", "0"])
+    await redis.delete(redis_keys.TURNS + queue)
+    functions = {"add": True}
+    assert (await worker.claim({queue: 1}, functions=functions)).jobs == []
+    assert await reconcile() == {"lanes": 1}
+    assert (await worker.claim({queue: 1}, functions=functions)).ids == ["theirs"]
+    assert await reconcile() == {}
+    await redis.delete(redis_keys.QUEUE + queue, job_key_prefix + "theirs", "bookshop:queue")

@@ -1,4 +1,4 @@
--- needs: counters lane_limits lanes lapsed/suspects owners/deliveries owners/running records
+-- needs: counters lane_limits lanes lapsed/due_timers lapsed/suspects owners/deliveries owners/running records
 -- seldom: ending lane_order lapsed/lapses owners/suspension verbs/reopening
 -- A worker asks for work: timers that are due are handled, lanes take turns, and what can start now starts.
 -- payload: worker, queues {{name, free, slots, idle (it runs none of its jobs and has no end of one to write), normal
@@ -15,18 +15,16 @@
 -- draining: a queue of which nothing starts until its jobs have ended here, for its suspects are to run (nil: none),
 -- and refused, if nothing was given: 'renew' (the worker's own leases may have lapsed: it renews them and asks again)
 -- or 'late' (a later claim of this worker came first).
-local DUE_AT_ONCE, LATEST_AT_ONCE = 100, 50
 -- What a claim may find out in vain, so that it does not hold Redis: lanes without room, and jobs that are cancelled or
 -- gone, which cost more. The next claim goes on.
 local in_vain, JOB_IN_VAIN, CANCELLED_AT_ONCE = 500, 10, 25
 local worker = payload.worker
 local jobs, foreign_jobs, draining, pool = {}, {}, nil, nil
 local wait_ms
--- Whether timers that are due stay: of foreign jobs that are for other workers.
-local leaves_some = false
 local aborting = redis.call('EXISTS', K.arq_abort) == 1
 
-local function note_timer(key)
+-- leaves_some: all that are due stay so, for they are of foreign jobs that are for other workers.
+local function note_timer(key, leaves_some)
   local first = leaves_some and redis.call('ZRANGEBYSCORE', key, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
     or redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
   if first[2] then
@@ -102,7 +100,8 @@ local function run_if_freed(job)
     and reopen(job.id) == 'reopened'
 end
 
--- A timer is due: what it means depends on the state of its job. patience: until when no lease lapses (ms).
+-- A timer is due: what it means depends on the state of its job. patience: until when no lease lapses (ms). Returns
+-- whether it stays due, for it is left to other workers.
 local function handle_timer(id, queue, patience)
   load_seldom()
   local timers = K.arq_queue[queue]
@@ -111,8 +110,8 @@ local function handle_timer(id, queue, patience)
   local is_foreign = not job or is_reused(job)
   if not job and elsewhere > 0 or is_foreign and payload.left and payload.left[id] then
     -- Its own time stays as it is: ARQ's worker counts from it when it tries the job again.
-    leaves_some = true
     if elsewhere > 0 and elsewhere < (wait_ms or elsewhere + 1) then wait_ms = elsewhere end
+    return true
   elseif elsewhere > 0 and (is_foreign or job.state == 'running') then
     redis.call('ZADD', timers, now + elsewhere, id)
   elseif is_foreign then
@@ -222,11 +221,8 @@ local function note_unanswered(owner, started)
   redis.call('PEXPIRE', K.unanswered .. owner, K.unanswered_ms)
 end
 
--- The lanes of functions that this worker does not have stay in the round for others. At most so many are looked at.
+-- Lanes of functions that this worker does not have stay in the round for others. At most so many are looked at.
 local SKIPPED_AT_ONCE = 1000
-local function is_for_others(lane)
-  return payload.functions and not payload.functions[string.match(lane, '^function:(.*)$') or '']
-end
 
 -- The lanes of a round take turns until no slot is free. suspended: whether some owners are. Returns the number of the
 -- last turn.
@@ -294,16 +290,19 @@ local function claim_suspects(queue)
   return false
 end
 
--- Timers that are due, the oldest first. Of a great many also the latest: the leases of dead workers are among them.
-local function due_timers(timers)
-  local due = redis.call('ZRANGEBYSCORE', timers, '-inf', now, 'LIMIT', 0, DUE_AT_ONCE)
-  if #due < DUE_AT_ONCE then return due end
-  local known = {}
-  for _, id in ipairs(due) do known[id] = true end
-  for _, id in ipairs(redis.call('ZREVRANGEBYSCORE', timers, now, '-inf', 'LIMIT', 0, LATEST_AT_ONCE)) do
-    if not known[id] then due[#due + 1] = id end
+-- Handles the timers that are due. Returns whether all that are still due are left to other workers.
+local function handle_timers(timers, queue, patience)
+  local due, left = due_timers(timers), 0
+  for n = 1, #due do
+    if handle_timer(due[n], queue, patience) then left = left + 1 end
   end
-  return due
+  if left >= DUE_AT_ONCE then
+    for _, id in ipairs(known_behind(timers)) do
+      due[#due + 1] = id
+      if handle_timer(id, queue, patience) then left = left + 1 end
+    end
+  end
+  return left > 0 and (#due < DUE_AT_ONCE or left == #due)
 end
 
 local function answer(refused)
@@ -339,7 +338,7 @@ if payload.number then
 end
 
 -- A worker runs the suspects of one queue at a time: else both would be blamed for its death.
-local is_paused, turns, activities, suspended, suspecting = {}, {}, {}, {}, payload.suspecting
+local is_paused, turns, activities, suspended, leaves_some, suspecting = {}, {}, {}, {}, {}, payload.suspecting
 for _, queue in ipairs(payload.queues) do
   local name = queue.name
   local paused, turn, seen, patience, slots, one, one_at, two, two_at, owners_suspended = unpack(redis.call('HMGET',
@@ -353,7 +352,7 @@ for _, queue in ipairs(payload.queues) do
   if seen and now - tonumber(seen) > K.outage_ms then patience = now + K.patience_ms end
   patience = math.min(patience, now + K.patience_ms) -- the clock may have been set back
   redis.call('HSET', K.queue .. name, 'seen', now, 'patience', patience)
-  for _, id in ipairs(due_timers(K.arq_queue[name])) do handle_timer(id, name, patience) end
+  leaves_some[name] = handle_timers(K.arq_queue[name], name, patience)
   for _, lane in ipairs(redis.call('ZRANGEBYSCORE', K.parked .. name, '-inf', now, 'LIMIT', 0, DUE_AT_ONCE)) do
     redis.call('ZREM', K.parked .. name, lane)
     if redis.call('EXISTS', K.backlog .. name .. ':' .. lane) == 1 then join_round(name, lane) end
@@ -381,7 +380,7 @@ for _, queue in ipairs(payload.queues) do
   -- Wake signals that nobody needs any more would wake idle workers for nothing.
   local round = (is_paused[name] and K.service_turns or K.turns) .. name
   if redis.call('EXISTS', round) == 0 then redis.call('DEL', K.wake .. name) end
-  note_timer(K.arq_queue[name])
+  note_timer(K.arq_queue[name], leaves_some[name])
   note_timer(K.parked .. name)
 end
 if in_vain <= 0 then wait_ms = 0 end

@@ -186,6 +186,7 @@ local function job_indexes_of(lane)
   local kind, subject = parse_lane(lane)
   if kind == 'host' then return subject .. '/delivery' end
   if kind == 'endpoint' or kind == 'test' then return 'endpoint/' .. subject end
+  if kind == 'function' then return payload.owner .. '/' .. payload.foreign end
   if kind ~= 'owner' and kind ~= 'service' then return end
   local names = { subject .. '/' .. payload.foreign }
   for name in pairs(payload.kinds) do

@@ -12,6 +12,11 @@ local function acquit(id, queue)
   if job and job.state == 'queued' then requeue(job) end
 end
 
+-- Whether a lane has the calls of a function that this worker does not have.
+local function is_for_others(lane)
+  return payload.functions and not payload.functions[string.match(lane, '^function:(.*)$') or '']
+end
+
 -- The suspects that come first: those under which most workers died, but for lanes that are parked and owners that are
 -- suspended.
 local function first_suspects(queue)
@@ -20,8 +25,7 @@ local function first_suspects(queue)
     local kind, lane, lapses, owner = unpack(redis.call('HMGET', K.job .. id, 'kind', 'lane', 'lapses', 'owner'))
     if payload.io_bound[kind] then
       acquit(id, queue)
-    elseif not (payload.functions and not payload.functions[kind])
-      and not redis.call('ZSCORE', K.parked .. queue, lane or '')
+    elseif not is_for_others(lane or '') and not redis.call('ZSCORE', K.parked .. queue, lane or '')
       and redis.call('HEXISTS', K.suspended, owner or '') == 0 then
       most = most or lapses
       if lapses == most then first[#first + 1] = id end

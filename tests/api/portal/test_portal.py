@@ -17,6 +17,8 @@ from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tasks.webhook.endpoints import Endpoints, open_box
 from tests.api.console.test_reference import Links
+from tests.support.api.owned import ORIGIN
+from tests.support.api.pictures import PNG
 from tests.support.api.serving import BOB, client_of
 from tests.support.api.subscribers import URL, delivering, listed, publish, subscribe
 from tests.support.console.browsers import PAGE, signed_in
@@ -308,3 +310,17 @@ async def test_what_a_customer_does_is_in_the_audit_log_with_the_link(port: int,
     assert line["id"] == endpoint["id"]
     lines = (await alice.get("/v1/audit", params={"action": "change_endpoint"})).json()["lines"]
     assert len(lines) == 1, "owners' own changes of endpoints are not audited"
+
+
+async def test_portal_links_and_upload_tokens_do_not_stand_for_each_other(port: int, alice: httpx.AsyncClient) -> None:
+    """One script makes both."""
+    minted = await alice.post("/v1/upload-tokens", json={"origin": ORIGIN})
+    assert minted.status_code == 201, minted.text
+    link, upload = await link_of(alice), minted.json()
+    place, _, token = link["path"].rpartition("/")
+    async with client_of(port, None) as browser:
+        assert (await browser.post(f"{place}/{upload['token']}", headers=PAGE)).status_code == 401
+        headers = {"Authorization": f"Bearer {token}", "Origin": ORIGIN}
+        assert (await browser.post("/v1/images", content=PNG, headers=headers)).status_code == 401
+    assert (await alice.delete(f"/v1/portal-links/{upload['id']}")).status_code == 404
+    assert (await alice.delete(f"/v1/upload-tokens/{link['id']}")).status_code == 404

@@ -200,7 +200,11 @@ class BlobStore:
             size = os.fstat(file.fileno()).st_size
             if size <= PART_BYTES:
                 content = file.read(size)
-                return self._write(BlobRef(hashlib.sha256(content).hexdigest(), len(content)), content, about)
+                blob = BlobRef(hashlib.sha256(content).hexdigest(), len(content))
+                if self._folder is None:
+                    return self._write(blob, content, about)
+                self._put(key(blob.sha256), content)
+                return blob
             digest = hashlib.sha256()
             with TemporaryFile() as copy:
                 while chunk := file.read(MiB):
@@ -215,9 +219,6 @@ class BlobStore:
         return blob
 
     def _write_object(self, name: str, content: bytes | IO[bytes], about: "Attributes | None") -> None:
-        if isinstance(content, bytes) and self._folder:
-            self._put(name, content)
-            return
         if not isinstance(content, bytes):
             content.seek(0)
         self._put(name, content, attributes=about, chunk_size=PART_BYTES, max_concurrency=PARTS_AT_ONCE)

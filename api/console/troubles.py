@@ -333,9 +333,8 @@ def _redis_full(alert: Found, ended: int, t: Text) -> Trouble:
         ApiCall("POST", at("jobs", "deletion"), body=body),
         t("troubles.delete_ended_question", count=exact(ended)),
     )
-    clean = Cure("/console/cures/cleanup", t("troubles.clean_up"), {}, ApiCall("POST", "/v1/cleanup"))
-    text = t("troubles.redis_full", percent=round(alert["value"]))
-    return Trouble("failed", "Redis", text, t("troubles.redis_advice"), cures=(delete, clean), key="redis")
+    text = t("troubles.redis_full", percent=f"{alert['value']:.3g}", limit=f"{alert['limit']:.3g}")
+    return Trouble("failed", "Redis", text, t("troubles.redis_advice"), cures=(delete,), key="redis")
 
 
 def of_own_jobs(jobs: Iterable[Found], t: Text) -> Iterator[Trouble]:

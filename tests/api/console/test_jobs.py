@@ -154,8 +154,9 @@ async def test_all_that_match_are_counted_and_then_changed(
             bulk = urlsplit(acted.headers["location"]).path.rpartition("/")[2]
             await alice.get(f"/v1/jobs/{bulk}", params={"wait": 10})
         page = (await browser.get(acted.headers["location"])).text
-        assert re.search(r"<dt>retried</dt><dd>3</dd>", page)
-        assert "The retry has started." in page
+        assert re.search(r"<dt>Retried</dt><dd>3</dd>", page)
+        assert '<p class="bar succeeded">3 retried</p>' in page
+        assert "The retry was started." in page
     assert await states(alice, *failed, other) == ["queued"] * 3 + ["failed"]
 
 

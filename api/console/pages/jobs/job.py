@@ -7,6 +7,8 @@ from typing import Any, Final
 from fastapi import Response
 
 from api.console.calls import ApiCall, ProblemError, Query, at
+from api.console.formats import exact
+from api.console.pages.jobs.again import advice_of
 from api.console.pages.jobs.filters import LIST, JobFilterForm
 from api.console.pages.jobs.list import call_of
 from api.console.pages.jobs.listed import reasons_of, rows_of, share_of, tries_of
@@ -54,6 +56,8 @@ async def show_job(visit: Visit) -> Response:
         outputs=outputs_of(job),
         parts=folded(answer),
         calls=calls,
+        advice=advice_of((job.get("error") or {}).get("code"), visit.t),
+        done=_bulk_result(job, visit),
         owner_query=of_owner(visit, job),
         list_url=JobFilterForm(of_owner(visit, job)).url,
         came_from=_came_from(visit, job),
@@ -120,6 +124,14 @@ def _came_from(visit: Visit, job: Mapping[str, Any]) -> JobFilterForm:
 
 def _place(visit: Visit) -> str:
     return f"{LIST}/{visit.path['id']}"
+
+
+def _bulk_result(job: Mapping[str, Any], visit: Visit) -> str:
+    """What a job that changes others has done, in words; empty for other jobs."""
+    if job["kind"] != "bulk" or job["state"] != "succeeded" or job["params"].get("dry_run"):
+        return ""
+    changed = (job.get("result") or {}).get("changed", 0)
+    return visit.t(f"job_page.bulk_{job['params']['verb']}", count=exact(changed))
 
 
 def _calls(job: Mapping[str, Any], query: Query) -> dict[str, ApiCall]:

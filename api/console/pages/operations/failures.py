@@ -8,6 +8,7 @@ from fastapi import Response
 
 from api.console.calls import ApiCall, at
 from api.console.forms import count_in
+from api.console.pages.jobs.again import advice_of
 from api.console.troubles import criteria_of, jobs_url
 from api.console.visit import ROOT, ConsoleRouter, Notice, Visit
 from tasks import clock
@@ -52,6 +53,7 @@ async def show_failures(visit: Visit) -> Response:
         periods=PERIODS,
         owner=owner,
         codes=CODES,
+        advice_of=lambda code: advice_of(code, visit.t),
         message_chars=MESSAGE_CHARS,
         jobs_url=jobs_url,
         retry_of=lambda body: ApiCall("POST", at("jobs", "retry"), body=body),
@@ -78,4 +80,5 @@ async def _act(visit: Visit, verb: str, done: str) -> Response:
     if (expect := count_in(form.get("expect", ""))) is not None:
         body["expect"] = expect
     answer = await visit.api.send(ApiCall("POST", at("jobs", verb), body=body))
-    return visit.go(f"{ROOT}/jobs/{answer.json()['id']}", Notice("done", visit.t(done)))
+    place = f"{ROOT}/jobs/{answer.json()['id']}"
+    return visit.go(place, Notice("done", visit.t(done), place))

@@ -60,6 +60,7 @@ async def show_overview(visit: Visit) -> Response:
         workers=workers["workers"] if workers else None,
         alerts=alerts["alerts"] if alerts else None,
         checks=checks,
+        full_percent=visit.context.settings.redis_full_percent,
         history=SeriesCharts.of(series, visit.t) if series else None,
         days=DayChart.of(days, {}, visit.t) if days and days["days"] else None,
         ranges=RANGES,
@@ -76,14 +77,8 @@ async def delete_ended(visit: Visit) -> Response:
     expect = count_in((await visit.form()).get("expect", ""))
     body = {"state": "succeeded", "owner": "*", "expect": expect}
     answer = await visit.api.send(ApiCall("POST", at("jobs", "deletion"), body=body))
-    return visit.go(f"{ROOT}/jobs/{answer.json()['id']}", Notice("done", visit.t("troubles.deleting")))
-
-
-@router.action("/cures/cleanup")
-async def clean_up(visit: Visit) -> Response:
-    """Run the cleanup now."""
-    answer = await visit.api.send(ApiCall("POST", "/v1/cleanup"))
-    return visit.go(f"{ROOT}/jobs/{answer.json()['id']}", Notice("done", visit.t("troubles.cleaning")))
+    place = f"{ROOT}/jobs/{answer.json()['id']}"
+    return visit.go(place, Notice("done", visit.t("troubles.deleting"), place))
 
 
 def _stuck(

@@ -12,6 +12,7 @@ import pytest
 from uvicorn.config import STARTUP_FAILURE
 
 from api.server.run import listen
+from tests.support.api.serving import KEYS
 from tests.support.api.web_process import start_web, web_process
 from tests.support.processes import ROOT
 from tests.support.sandbox.child_events import ProcessWatch, children_of
@@ -80,3 +81,30 @@ def test_an_address_family_that_the_machine_lacks_is_left_out() -> None:
         one.close()
     with pytest.raises(ValueError, match="2001:db8::1"):
         listen(("2001:db8::1",), port)
+
+
+LOOKING = """
+import gc
+from uvicorn import Server
+from api.server import run
+
+class Looking(Server):
+    async def startup(self, sockets=None):
+        print(gc.isenabled())
+        await super().startup(sockets)
+
+    async def main_loop(self):
+        print(gc.isenabled(), gc.get_freeze_count() > 100_000)
+
+run.Server = Looking
+run.serve()
+"""
+"""Starts the web process, says before and after whether it collects garbage, and ends."""
+
+
+def test_garbage_is_collected_once_the_application_has_started(valkey: Valkey, tmp_path: Path) -> None:
+    more = {"REDIS_URL": valkey.url, "STORAGE_URL": tmp_path.as_uri(), "API_KEYS": KEYS, "LOG_LEVEL": "warning"}
+    environment = {**os.environ, **more, "PORT": str(free_port()), "WEB_CONCURRENCY": "1"}
+    command = [sys.executable, "-c", LOOKING]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.splitlines() == ["False", "True True"], done.stderr

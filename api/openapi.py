@@ -158,5 +158,5 @@ def _correct(responses: dict[str, Any]) -> None:
             continue
         if status in HEADERS:
             response["headers"] = HEADERS[status] | response.get("headers", {})
-        if int(status) >= 400 and (content := response.get("content")):
+        if int(status) >= 400 and "application/json" in (content := response.get("content", {})):
             content[MEDIA_TYPE] = content.pop("application/json")

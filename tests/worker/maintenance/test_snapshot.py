@@ -54,6 +54,11 @@ class Place:
     settings: Settings
 
 
+IN_A_FOLDER = pytest.mark.parametrize("place", ["folder"], indirect=True)
+"""For what starts commands and does not depend on the storage. `test_endpoints_and_schedules_survive_a_flushall` runs
+them with S3 too."""
+
+
 @pytest.fixture(params=["folder", "moto"])
 def place(request: pytest.FixtureRequest, valkey: Valkey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     environment = {"SECRET_KEY": SECRET_KEY, "REDIS_URL": valkey.url, "OUTBOUND_HTTP": "1", "LOG_LEVEL": "warning"}
@@ -197,6 +202,7 @@ async def test_restored_keys_that_have_ended_leave_redis_as_before(redis: ArqRed
     assert [ends[endless] == -1, ends[ending] > 0, ends[revoked] > 0] == [True, True, True]
 
 
+@IN_A_FOLDER
 async def test_a_restore_with_no_snapshot_or_an_unknown_one_says_so(redis: ArqRedis, place: Place) -> None:
     none = await asyncio.to_thread(run_worker, "restore")
     assert (none.returncode, none.stderr.count("\n")) == (2, 1)
@@ -283,6 +289,7 @@ async def test_two_installations_in_one_storage_delete_nothing_of_each_other(
         assert await find_storage_owner(redis) == await find_installation(other_redis)
 
 
+@IN_A_FOLDER
 async def test_a_redis_that_lost_its_data_deletes_nothing_until_it_adopts(
     redis: ArqRedis, valkey: Valkey, place: Place, settings: Settings
 ) -> None:

@@ -1,6 +1,7 @@
-"""Writes a file of a storage in a folder, whole or not at all. obstore does the same in a thread of its own: to hand a
-file over and to be woken again takes as long as to write it. That holds for a worker, whose event loop mostly waits. The
-web process, whose loop is busy with what it receives, uses obstore: each of these calls would wait for the GIL.
+"""Writes a file of a storage in a folder, whole or not at all. obstore does the same in a thread of its own: to hand
+a file over and to be woken again takes as long as to write it. That holds for a worker, whose event loop mostly
+waits. The web process, whose loop is busy with what it receives, uses obstore: each of these calls would wait for
+the GIL.
 """
 
 import os

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from arq.connections import ArqRedis, RedisSettings, create_pool
 from tasks.queue.connect import close
 from tasks.queue.redis_keys import WORKERS
 from tests.support.eventually import eventually
+from tests.support.key_leaks import key_leaks
 from tests.support.processes import ROOT
 from tests.support.servers import Valkey, start_process
 
@@ -63,4 +64,34 @@ async def client(redis: ArqRedis, valkey: Valkey) -> AsyncIterator[ArqRedis]:
     client = await create_pool(RedisSettings.from_dsn(valkey.url), default_queue_name=QUEUE)
     yield client
     await client.delete("bookshop:seen", QUEUE)
+    await close(client)
+
+
+@pytest.fixture(scope="package")
+def open_bookshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    """A bookshop that goes on from test to test, with a Valkey of its own: a start takes a second."""
+    command = [sys.executable, "-m", "worker", "--arq", "bookshop.worker.WorkerSettings", "--pickle"]
+    with Valkey() as valkey, (tmp_path_factory.mktemp("bookshop") / "log").open("ab") as lines:
+        process = start_process(command, cwd=ROOT, env=environment(valkey), stderr=lines)
+        try:
+            yield valkey
+            assert process.poll() is None, "it runs on, whatever its jobs do"
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGKILL)
+            process.wait()
+
+
+@pytest.fixture
+async def customer(open_bookshop: Valkey) -> AsyncIterator[ArqRedis]:
+    """ARQ's own client, as `client`, of the bookshop that goes on. What `redis` sees to after a test holds here too."""
+    client = await create_pool(RedisSettings.from_dsn(open_bookshop.url), default_queue_name=QUEUE)
+    await eventually(lambda: client.exists("bookshop:alive"))
+    await client.delete("bookshop:seen")
+
+    async def leaks() -> list[str]:
+        return [one for one in await key_leaks(client) if not one.startswith((QUEUE, "bookshop:seen"))]
+
+    yield client
+    await eventually(leaks, [])
     await close(client)

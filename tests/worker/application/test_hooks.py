@@ -14,6 +14,7 @@ from tests.support.processes import ROOT
 from tests.support.servers import Valkey
 from tests.worker.application.conftest import Bookshop, environment
 from tests.worker.application.test_functions import enqueue, result, seen
+from worker.__main__ import main
 
 
 async def test_hooks_run_around_each_try_and_after_its_result_is_written(bookshop: Bookshop, client: ArqRedis) -> None:
@@ -39,20 +40,22 @@ async def test_each_time_of_a_cron_job_runs_once_however_many_workers_there_are(
     assert {record.kind for record in page.records} == {"cron:stock_taking"}
 
 
-async def test_arqs_own_check_finds_a_worker_while_there_is_one(
-    bookshop: Bookshop, client: ArqRedis, valkey: Valkey
-) -> None:
-    def check(*command: str) -> int:
+async def test_arqs_own_check_finds_a_worker_while_there_is_one(customer: ArqRedis, open_bookshop: Valkey) -> None:
+    async def check(*command: str) -> int:
         program = [sys.executable, "-m", *command]
-        return subprocess.run(program, cwd=ROOT, env=environment(valkey), capture_output=True, timeout=60).returncode
+        process = await asyncio.create_subprocess_exec(
+            *program, cwd=ROOT, env=environment(open_bookshop), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        return await process.wait()
 
     own, ours = ("arq", "--check", "bookshop.worker.WorkerSettings"), ("worker", "--check", "--arq")
-    async with bookshop():
-        await eventually(lambda: client.exists("bookshop:alive"))
-        assert 0 < await client.pttl("bookshop:alive") <= 20_000
-        assert await asyncio.to_thread(check, *own) == 0
-        assert await asyncio.to_thread(check, *ours, "bookshop.worker.WorkerSettings") == 0
-        assert await asyncio.to_thread(check, *ours, "bookshop.worker.MsgpackSettings") == 1
+    assert 0 < await customer.pttl("bookshop:alive") <= 20_000
+    checks = (
+        check(*own),
+        check(*ours, "bookshop.worker.WorkerSettings"),
+        check(*ours, "bookshop.worker.MsgpackSettings"),
+    )
+    assert list(await asyncio.gather(*checks)) == [0, 0, 1]
 
 
 @pytest.mark.parametrize(
@@ -66,9 +69,11 @@ async def test_arqs_own_check_finds_a_worker_while_there_is_one(
     ],
     ids=["pickle", "unsupported", "missing", "shadowed", "form"],
 )
-def test_what_cannot_run_ends_the_start_with_a_sentence(valkey: Valkey, options: list[str], says: str) -> None:
-    command = [sys.executable, "-m", "worker", "--arq", *options]
-    done = subprocess.run(command, cwd=ROOT, env=environment(valkey), capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2
-    assert says in done.stderr
-    assert done.stderr.count("\n") == 1, "one line"
+def test_what_cannot_run_ends_the_start_with_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], options: list[str], says: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["worker", "--arq", *options])
+    assert main() == 2
+    written = capsys.readouterr().err
+    assert says in written
+    assert written.count("\n") == 1, "one line"

@@ -179,8 +179,9 @@ class RedisLook(NamedTuple):
 
 
 async def _look_at_redis(context: Context) -> RedisLook:
-    """Ask Redis for all that the checks ask of it, in one trip."""
-    async with context.redis.pipeline(transaction=False) as pipe:
+    """Ask Redis for all that the checks ask of it, in one trip. It takes no longer than they wait, for it has a
+    connection."""
+    async with asyncio.timeout(CHECK_S), context.redis.pipeline(transaction=False) as pipe:
         pipe.set(PROBE + "readiness", "1", px=PROBE_MS)
         pipe.mget([arq_queue(queue) + health_check_key_suffix for queue in QUEUES])
         pipe.info("memory")

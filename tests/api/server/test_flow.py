@@ -15,8 +15,8 @@ from tests.support.api.pictures import big
 from tests.support.api.serving import ALICE, serving
 
 CONNECTIONS, SIZE = 30, 400_000
-LIMIT = MiB
-"""An eighth of UPLOAD_MEMORY_MB=8, which small bodies may take, and what sockets have received."""
+LIMIT = MiB // 2
+"""A sixteenth of UPLOAD_MEMORY_MB=8, which small bodies may take, and what sockets have received."""
 KEPT_BYTES = 100_000
 """A connection with its request and its temporary file; 35 KB were measured. A chunk has up to 256 KB."""
 

@@ -48,6 +48,10 @@ class AuditQuery(ListQuery, TimeRange):
         examples=["pause_queue"],
     )
     outcome: Outcome | None = Field(None, description="How it ended.", examples=["done"])
+    reads: bool = Field(
+        True,
+        description="Whether lines whose outcome is `read` are listed too. With an `outcome` it does not count.",
+    )
 
 
 class AuditEntry(BaseModel):
@@ -109,7 +113,9 @@ async def list_audit(request: Request) -> Response:
             "Only a key with the scope 'admin' may read the lines about another owner. Leave out 'owner'.",
             field="owner",
         )
-    selection = AuditSelection(owner, query.key, query.action, query.outcome, query.since_ms, query.until_ms)
+    selection = AuditSelection(
+        owner, query.key, query.action, query.outcome, query.since_ms, query.until_ms, query.reads
+    )
     lines, following = await caller.context.audit_log.page(selection, limit=query.limit, cursor=query.cursor)
     return uncached(AuditPage(lines=[_entry(caller, line) for line in lines], next=following))
 

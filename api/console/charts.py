@@ -58,11 +58,11 @@ def lines(
         points: list[str] = []
         for place, value in enumerate(values):
             if value is None:
-                drawn.append(_polyline(name, points))
+                drawn.append(_polyline(name, points, width))
                 points = []
             else:
                 points.append(f"{place * step:.1f},{height - value / most * (height - 2) - 1:.1f}")
-        drawn.append(_polyline(name, points))
+        drawn.append(_polyline(name, points, width))
     return _svg("".join(drawn), label, width, height)
 
 
@@ -70,10 +70,10 @@ def _rect(name: str, x: float, y: float, width: float, height: float) -> str:
     return f'<rect class="{name}" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"/>'
 
 
-def _polyline(name: str, points: Sequence[str]) -> str:
+def _polyline(name: str, points: Sequence[str], width: int) -> str:
     if len(points) == 1:  # between two gaps: a dash, since a line of one point is not drawn
         x, _, y = points[0].partition(",")
-        points = [f"{float(x) - 2:.1f},{y}", f"{float(x) + 2:.1f},{y}"]
+        points = [f"{max(float(x) - 2, 0):.1f},{y}", f"{min(float(x) + 2, width):.1f},{y}"]
     return f'<polyline class="line {escape(name)}" points="{" ".join(points)}"/>' if points else ""
 
 

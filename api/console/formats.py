@@ -1,9 +1,12 @@
 """How pages write numbers, sizes, durations and times. A value that is not known is a dash."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from jinja2 import pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup
 
 from api.console.texts import Text
@@ -11,6 +14,7 @@ from api.console.texts.cron_words import in_japanese
 from tasks import clock
 
 UNKNOWN: Final = "–"
+UNIT: Final = re.compile("[a-z]+")
 FULL_UP_TO: Final = 100_000
 KILO: Final = 1000
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
@@ -46,8 +50,18 @@ def size(value: float | None) -> Markup | str:
     return Markup('<span title="{} B">{}</span>').format(f"{value:,}", shown)
 
 
-def duration(seconds: float | None) -> str:
+def duration(seconds: float | None, t: Text) -> str:
     """`3 ms`, `5.2 s`, `1 min 05 s`, `2 h 10 min`, `3 d 4 h`; never less than nothing, for clocks differ."""
+    return UNIT.sub(lambda unit: t(f"general.unit_{unit[0]}"), _duration(seconds))
+
+
+@pass_context
+def duration_filter(context: Context, seconds: float | None) -> str:
+    """As `duration`, in the language of the page."""
+    return duration(seconds, context["t"])
+
+
+def _duration(seconds: float | None) -> str:
     if seconds is None:
         return UNKNOWN
     seconds = max(seconds, 0)
@@ -89,7 +103,7 @@ def when(value: str | int | datetime | None, t: Text) -> Markup | str:
     seconds = (now - time).total_seconds()
     if abs(seconds) < HOUR_S:
         whole = round(abs(seconds))
-        span = f"{whole} s" if whole < MINUTE_S else f"{whole // MINUTE_S} min"
+        span = f"{whole} {t('general.unit_s')}" if whole < MINUTE_S else f"{whole // MINUTE_S} {t('general.unit_min')}"
         shown = (
             t("general.just_now")
             if abs(seconds) < 1
@@ -117,7 +131,7 @@ def seconds_between(start: str | None, end: str | None) -> float | None:
 FILTERS: Final[dict[str, Any]] = {
     "number": number,
     "size": size,
-    "duration": duration,
+    "duration": duration_filter,
     "percent": percent,
     "when": when,
     "in_japanese": in_japanese,

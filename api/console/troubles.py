@@ -80,7 +80,7 @@ def of_queue(queue: Found, t: Text) -> Trouble | None:
     here = (f"/console/queues/{name}", t("troubles.open_queue"))
     listed = ((jobs_url(queue=name, state="queued", owner="*"), t("troubles.open_jobs")),) if due else ()
     if queue["paused"]:
-        span = duration(seconds_between(queue.get("paused_since"), None))
+        span = duration(seconds_between(queue.get("paused_since"), None), t)
         by, reason = queue.get("paused_by"), queue.get("pause_reason")
         said = t("troubles.paused_by", by=by, span=span) if by else t("troubles.paused", span=span)
         said += t("troubles.reason", reason=reason) if reason else t("troubles.end")
@@ -148,7 +148,7 @@ def _waiting(due: int, oldest_s: float, t: Text) -> str:
         return ""
     # Jobs of lanes that cannot start any have no age.
     return (
-        t("troubles.due", count=exact(due), span=duration(oldest_s))
+        t("troubles.due", count=exact(due), span=duration(oldest_s, t))
         if oldest_s
         else t("troubles.due_only", count=exact(due))
     )
@@ -166,7 +166,7 @@ def of_workers(workers: Iterable[Found], queues: Iterable[Found], t: Text) -> It
     for worker in workers:
         link, key = ("/console/workers", t("troubles.open_workers")), f"worker {worker['id']}"
         if not worker["alive"]:
-            span = duration(seconds_between(worker["last_beat_at"], None))
+            span = duration(seconds_between(worker["last_beat_at"], None), t)
             left = [name for name in worker["queues"] if name in unserved]
             text = t("troubles.dead", span=span, count=exact(worker["running"]))
             jobs = (jobs_url(worker=worker["id"], owner="*"), t("troubles.open_its_jobs"))
@@ -180,10 +180,10 @@ def of_workers(workers: Iterable[Found], queues: Iterable[Found], t: Text) -> It
                 key=key,
             )
         elif worker.get("storage_away_since"):
-            span = duration(seconds_between(worker["storage_away_since"], None))
+            span = duration(seconds_between(worker["storage_away_since"], None), t)
             yield Trouble("failed", worker["id"], t("troubles.no_storage", span=span), links=(link,), key=key)
         elif worker["loop_lag_ms"] >= LAG_MS:
-            span = duration(worker["loop_lag_ms"] / 1000)
+            span = duration(worker["loop_lag_ms"] / 1000, t)
             yield Trouble("retrying", worker["id"], t("troubles.lag", span=span), links=(link,), key=key)
 
 
@@ -214,12 +214,12 @@ def of_endpoint(endpoint: str, url: str, owner: str | None, health: Found, t: Te
     until = seconds_between(health.get("parked_until"), None)
     since = seconds_between(health.get("failing_since"), None)
     said = (
-        t("troubles.failing", count=exact(health["failures"]), span=duration(since))
+        t("troubles.failing", count=exact(health["failures"]), span=duration(since, t))
         if health.get("failures")
         else t("troubles.asked")
     )
     if until is not None:
-        said += " " + t("troubles.parked", span=duration(-until))
+        said += " " + t("troubles.parked", span=duration(-until, t))
     said += " " + t("troubles.waits", count=exact(waiting))
     query = {"owner": owner} if owner else {}
     page = f"/console/webhooks/{endpoint}" + (f"?{query_text(query)}" if query else "")

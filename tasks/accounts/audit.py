@@ -99,6 +99,7 @@ class AuditSelection:
         outcome: `done`, `refused` or `read`.
         since_ms: The earliest time, in milliseconds since 1970.
         until_ms: The latest time; None for now.
+        with_reads: Whether lines whose outcome is `read` are meant too, if no outcome is given.
     """
 
     owner: str | None = None
@@ -107,6 +108,7 @@ class AuditSelection:
     outcome: Outcome | None = None
     since_ms: int = 0
     until_ms: int | None = None
+    with_reads: bool = True
 
     @property
     def streams(self) -> tuple[str, ...]:
@@ -121,7 +123,7 @@ class AuditSelection:
             (self.owner is None or self.owner == (line.owner or line.by))
             and (self.key is None or self.key in (line.key, line.thing))
             and (self.action is None or self.action == line.action)
-            and (self.outcome is None or self.outcome == line.outcome)
+            and (self.outcome == line.outcome if self.outcome else self.with_reads or line.outcome != "read")
         )
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final, get_args
 
 from fastapi import Response
 
-from api.console.calls import ApiCall, ProblemError
+from api.console.calls import ApiCall, ProblemError, with_query
 from api.console.visit import ROOT, ConsoleRouter, Visit
 from tasks.accounts.audit import Outcome
 
@@ -23,7 +23,10 @@ async def show_audit(visit: Visit) -> Response:
     """The lines that the filters let through, newest first."""
     given = {name: visit.query.get(name, "").strip() for name in FIELDS}
     sent = {name: _whole_time(value) for name, value in given.items()}
-    call = ApiCall("GET", "/v1/audit", {**sent, "limit": PAGE, "cursor": visit.query.get("cursor")})
+    with_reads = visit.query.get("reads") == "true"
+    shown = {"reads": True} if with_reads else {}
+    query = {**sent, "reads": None if with_reads or sent["outcome"] else False}
+    call = ApiCall("GET", "/v1/audit", {**query, "limit": PAGE, "cursor": visit.query.get("cursor")})
     page, older = None, None
     try:
         page = (await visit.api.send(call)).json()
@@ -33,13 +36,15 @@ async def show_audit(visit: Visit) -> Response:
     if page:
         page["lines"] = [{**line, "changes": _changes(line)} for line in page["lines"]]
         if page.get("next"):
-            older = ApiCall("GET", f"{ROOT}/audit", {**given, "cursor": page["next"]}).target
+            older = ApiCall("GET", f"{ROOT}/audit", {**given, **shown, "cursor": page["next"]}).target
     return visit.show(
         "accounts/audit.html",
         page=page,
         given=given,
         is_filtered=any(given.values()),
         older=older,
+        with_reads=with_reads,
+        other=with_query(f"{ROOT}/audit", given if with_reads else {**given, "reads": True}),
         outcomes=get_args(Outcome),
         call=call,
     )

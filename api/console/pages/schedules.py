@@ -152,7 +152,7 @@ async def _change(visit: Visit, patch: dict[str, Any], done: str) -> Response:
 def ahead(visit: Visit, time: str | None) -> str:
     """How far ahead a time is, in words."""
     seconds = seconds_between(time, None)
-    return UNKNOWN if seconds is None else visit.t("general.ahead", span=duration(round(-seconds)))
+    return UNKNOWN if seconds is None else visit.t("general.ahead", span=duration(round(-seconds), visit.t))
 
 
 def in_zone(time: str, timezone: str) -> str:

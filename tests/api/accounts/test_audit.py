@@ -119,6 +119,8 @@ async def test_reads_by_admins_and_refused_tries_are_noted_after_the_answer(
     job = (await bob.post("/v1/events", json=EVENT, params={"delay": 60})).json()["id"]
     assert (await alice.get(f"/v1/jobs/{job}")).is_success
     (read,) = await noted(alice, outcome="read")
+    assert "read" not in {line["outcome"] for line in await lines_of(alice, reads="false")}
+    assert "read" in {line["outcome"] for line in await lines_of(alice)}
     assert (read["action"], read["owner"], read["id"], read["by"]) == ("get_job", "bob", job, "alice")
     assert (await bob.post("/v1/queues/media/pause")).status_code == 403
     assert (await bob.get("/v1/jobs", params={"owner": "alice"})).status_code == 403

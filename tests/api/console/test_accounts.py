@@ -97,6 +97,9 @@ async def test_the_audit_log_is_filtered_and_paged(port: int, alice: httpx.Async
         older = re.search(r'rel="next" href="([^"]+)"', page)
         assert older is not None
         assert "create_key" in (await browser.get(older[1].replace("&amp;", "&"))).text
+        shown = {path: (await browser.get(path)).text for path in ("/console/audit", "/console/audit?reads=true")}
+        assert [("Show it" in text, "Hide it" in text) for text in shown.values()] == [(True, False), (False, True)]
+        assert ["reads=false" in text for text in shown.values()] == [True, False], "what the page asks for"
         assert "No line matches" in (await browser.get("/console/audit?action=pause_queue")).text
 
 

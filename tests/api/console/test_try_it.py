@@ -212,3 +212,11 @@ async def test_an_example_is_validated_made_and_its_faults_have_lines(port: int,
 @pytest.mark.parametrize("name", list(SAMPLES))
 async def test_examples_are_valid(name: str, alice: httpx.AsyncClient) -> None:
     assert (await alice.post("/v1/reports", json=SAMPLES[name])).status_code == 202
+
+
+async def test_a_refused_report_keeps_the_example(port: int) -> None:
+    async with signed_in(port) as browser:
+        form = {"spec": '{"blocks": 1}', "example": "invoice"}
+        page = await browser.post("/console/try/report", data=form, headers=PAGE)
+    assert page.status_code == 422
+    assert 'href="/console/try/report?example=invoice" aria-current="true"' in page.text

@@ -35,7 +35,7 @@ async def show_report(visit: Visit) -> Response:
 async def send_report(visit: Visit) -> Response:
     """Make the report of the form, or only say what it would be."""
     form = await visit.form()
-    text = form.get("spec", "")
+    text, sample = form.get("spec", ""), form.get("example", "")
     fault, spec = "", None
     try:
         spec = json_in(text)
@@ -43,16 +43,16 @@ async def send_report(visit: Visit) -> Response:
         fault = str(error)
     if not isinstance(spec, dict):
         detail = visit.t("try_report.no_json", problem=fault or visit.t("try_report.no_object"))
-        return _page(visit, text, problem={"detail": detail, "code": "invalid_request"}, status=422)
+        return _page(visit, text, sample=sample, problem={"detail": detail, "code": "invalid_request"}, status=422)
     try:
         if form.get("do") == "validate":
             answer = await visit.api.send(ApiCall("POST", PLAN, body=spec))
-            return _page(visit, text, plan=answer.json() if answer.status == 200 else None)
+            return _page(visit, text, sample=sample, plan=answer.json() if answer.status == 200 else None)
         answer = await visit.api.send(ApiCall("POST", REPORTS, body={**spec, "preview": True}))
     except ProblemError as error:
         if visit.is_program or error.problem.get("code") == "forbidden":
             raise
-        return _page(visit, text, problem=error.problem, status=error.status)
+        return _page(visit, text, sample=sample, problem=error.problem, status=error.status)
     return await visit.acted(answer, to=f"{MADE}?job={answer.json()['id']}")
 
 

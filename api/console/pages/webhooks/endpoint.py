@@ -74,7 +74,7 @@ async def check_endpoint(visit: Visit) -> Response:
         status, took_s, error = delivery["last"]["status"], delivery["took_s"], delivery["error"] or {}
         notice = Notice(
             "done" if delivery["state"] == "succeeded" else "failed",
-            visit.t("webhooks.test_answered", status=status, time=duration(took_s))
+            visit.t("webhooks.test_answered", status=status, time=duration(took_s, visit.t))
             if status
             else visit.t("webhooks.test_failed", why=error.get("message", "")),
             visit.place(f"/jobs/{delivery['id']}"),

@@ -29,7 +29,7 @@ from tests.support.pictures import (
 from tests.support.thumbnail.drawing import LIMITS, Renderer, silent
 from tests.support.thumbnail.raw_files import png_of
 
-MANY_FORMATS = {
+MANY_FORMATS: dict[str, dict[str, Any]] = {
     "JPEG": {},
     "PNG": {},
     "WEBP": {},
@@ -39,6 +39,11 @@ MANY_FORMATS = {
     "BMP": {},
     "TIFF": {"compression": "tiff_lzw"},
 }
+
+
+@functools.cache
+def sound(name: str) -> bytes:
+    return encoded(detailed(200, 150), name, **MANY_FORMATS[name])
 
 
 def refused(renderer: Renderer, data: bytes, *, by: str = "both", **limits: int) -> Refusal:
@@ -88,8 +93,7 @@ def test_an_empty_file_is_refused(renderer: Renderer) -> None:
 @pytest.mark.parametrize("part", [0.02, 0.1, 0.5, 0.9, 0.99])
 @pytest.mark.parametrize("name", MANY_FORMATS)
 def test_a_file_that_ends_early_is_truncated(renderer: Renderer, name: str, part: float) -> None:
-    options: dict[str, Any] = MANY_FORMATS[name]
-    data = encoded(detailed(200, 150), name, **options)
+    data = sound(name)
     assert refused(renderer, data[: int(len(data) * part)], by="render").code == "truncated"
 
 
@@ -122,9 +126,7 @@ def test_a_palette_picture_without_a_palette_is_corrupt(renderer: Renderer) -> N
 )
 def test_a_damaged_file_is_corrupt(renderer: Renderer, name_and_change: tuple[str, Callable[[bytes], bytes]]) -> None:
     name, change = name_and_change
-    options: dict[str, Any] = MANY_FORMATS[name]
-    sound = encoded(detailed(200, 150), name, **options)
-    assert refused(renderer, change(sound), by="render").code == "corrupt"
+    assert refused(renderer, change(sound(name)), by="render").code == "corrupt"
 
 
 def test_a_picture_of_no_width_is_corrupt(renderer: Renderer) -> None:

@@ -10,16 +10,14 @@ from tests.support.api.serving import ALICE, KEYS, client_of, serving
 from tests.support.console.browsers import signed_in
 from tests.support.eventually import eventually
 from tests.support.servers import Valkey
-from tests.worker.application.conftest import QUEUE, Bookshop
+from tests.worker.application.conftest import QUEUE
 from tests.worker.application.test_functions import enqueue, result
 
 
-async def test_jobs_are_seen_in_the_api_the_console_and_the_metrics(
-    bookshop: Bookshop, client: ArqRedis, valkey: Valkey
-) -> None:
+async def test_jobs_are_seen_in_the_api_the_console_and_the_metrics(customer: ArqRedis, open_bookshop: Valkey) -> None:
     settings = Settings(
         _env_file=None,
-        redis_url=valkey.url,
+        redis_url=open_bookshop.url,
         storage_url="memory://",
         api_keys=KEYS,
         admins="alice",
@@ -27,11 +25,11 @@ async def test_jobs_are_seen_in_the_api_the_console_and_the_metrics(
     )
     # Nobody has this function, and it has been due for longer than others are waited for.
     past = datetime.now(tz=UTC) - timedelta(minutes=2)
-    lost = await enqueue(client, "bookbinding", "half leather", _defer_until=past)
-    async with bookshop(), serving(settings) as port, client_of(port, ALICE) as alice:
-        done = await enqueue(client, "add", 1, 2)
+    lost = await enqueue(customer, "bookbinding", "half leather", _defer_until=past)
+    async with serving(settings) as port, client_of(port, ALICE) as alice:
+        done = await enqueue(customer, "add", 1, 2)
         assert await result(done) == 3
-        await eventually(lambda: read(client, lost.job_id))
+        await eventually(lambda: read(customer, lost.job_id))
 
         listed = {job["id"]: job for job in (await alice.get("/v1/jobs?owner=system")).json()["jobs"]}
         whole = (await alice.get(f"/v1/jobs/{done.job_id}")).json()

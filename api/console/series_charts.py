@@ -9,8 +9,9 @@ from markupsafe import Markup
 
 from api.accounts.usage import DEFAULT_DAYS
 from api.console import charts
-from api.console.formats import moment
+from api.console.formats import UNKNOWN, duration, moment
 from api.console.texts import Text
+from tasks.queue.redis_keys import BUCKETS_MS, SECOND_MS
 
 RANGES: Final = ("hour", "day", "month")
 IN_CHART: Final[Mapping[str, int]] = {"hour": 1, "day": 1, "month": 6}
@@ -41,9 +42,10 @@ class SeriesCharts:
     Attributes:
         range: A name of RANGES.
         ended, pickup, run: The charts.
-        per_minute: Jobs that ended, on the average of what was measured; None if nothing was.
+        counted, bad: Jobs that ended, and that failed; None if nothing was measured.
+        from_: When what was measured begins. upto: and ends.
         failed_share: Between 0 and 1; None if nothing ended.
-        pickup_s, run_s: The newest percentiles that are known, in seconds.
+        pickup_s, run_s: The percentiles of the whole range, as far as they are known: between two bounds.
         rows: The figures of the times that were measured, the newest first.
     """
 
@@ -51,10 +53,13 @@ class SeriesCharts:
     ended: Markup
     pickup: Markup
     run: Markup
-    per_minute: float | None
+    counted: float | None
+    bad: float | None
+    from_: datetime | None
+    upto: datetime | None
     failed_share: float | None
-    pickup_s: Mapping[str, float | None]
-    run_s: Mapping[str, float | None]
+    pickup_s: Mapping[str, str]
+    run_s: Mapping[str, str]
     rows: list[SeriesRow]
 
     @classmethod
@@ -63,7 +68,10 @@ class SeriesCharts:
         name = series["range"]
         ended, failed = series["ended"], series["ended"]["failed"]
         total = [None if one is None else sum(ended[state][n] for state in ended) for n, one in enumerate(failed)]
-        covered_s = sum(one for one in series["covered_s"] if one)
+        start = moment(series["start"])
+        assert start is not None  # noqa: S101 - the API always says it
+        known = (n for n, one in enumerate(total) if one is not None)
+        measured = [start + timedelta(seconds=n * series["step_s"]) for n in known]
         counted, bad = _sum(total) or 0, _sum(failed) or 0
         lasting = counted - (_sum(ended["cancelled"]) or 0)
         step = IN_CHART[name]
@@ -78,10 +86,13 @@ class SeriesCharts:
             ),
             pickup=lines("pickup_s", t("overview.pickup")),
             run=lines("run_s", t("overview.run")),
-            per_minute=60 * counted / covered_s if covered_s else None,
+            counted=_sum(total),
+            bad=_sum(failed),
+            from_=measured[0] if measured else None,
+            upto=measured[-1] + timedelta(seconds=series["step_s"]) if measured else None,
             failed_share=bad / lasting if lasting else None,
-            pickup_s={one: _newest(series["pickup_s"][one]) for one in PERCENTILES},
-            run_s={one: _newest(series["run_s"][one]) for one in PERCENTILES},
+            pickup_s={one: _bound(series["pickup_in_all_s"].get(one), t) for one in PERCENTILES},
+            run_s={one: _bound(series["run_in_all_s"].get(one), t) for one in PERCENTILES},
             rows=_rows(series, total, IN_TABLE[name]),
         )
 
@@ -202,9 +213,13 @@ def _sum(values: Values) -> float | None:
     return sum(known) if known else None
 
 
+def _bound(seconds: float | None, t: Text) -> str:
+    """A percentile as it is known: the bucket's end. The last but one is passed by all that took longer."""
+    if seconds is None:
+        return UNKNOWN
+    *_, before, last = (one / SECOND_MS for one in BUCKETS_MS)
+    return f"> {duration(before, t)}" if seconds >= last else f"≤ {duration(seconds, t)}"
+
+
 def _most(values: Values) -> float | None:
     return max((value for value in values if value is not None), default=None)
-
-
-def _newest(values: Values) -> float | None:
-    return next((value for value in reversed(values) if value is not None), None)

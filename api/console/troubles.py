@@ -205,7 +205,7 @@ def of_endpoints(endpoints: Iterable[Found], t: Text) -> Iterator[Trouble]:
     for endpoint in endpoints:
         health = endpoint.get("health") or {}
         if endpoint["enabled"] and health.get("parked_until"):
-            waiting = sum(health["deliveries"].get(state, 0) for state in ("queued", "retrying", "scheduled"))
+            waiting = sum(health["deliveries"].get(state, 0) for state in ("queued", "scheduled"))
             yield of_endpoint(endpoint["id"], endpoint["url"], None, health, t, waiting)
 
 
@@ -225,7 +225,7 @@ def of_endpoint(endpoint: str, url: str, owner: str | None, health: Found, t: Te
     page = f"/console/webhooks/{endpoint}" + (f"?{query_text(query)}" if query else "")
     jobs = jobs_url(endpoint=endpoint, owner="*" if owner else None)
     return Trouble(
-        "retrying",
+        "failed" if until is not None and health.get("failures") else "retrying",
         url,
         said,
         t("troubles.repair"),

@@ -19,9 +19,9 @@ from api.jobs.filter import QueueName
 from tasks.clock import from_ms
 from tasks.kind import Kind
 from tasks.queue.records.record import State
-from tasks.queue.redis_keys import QUEUES, SECOND_MS
+from tasks.queue.redis_keys import BUCKETS_MS, QUEUES, SECOND_MS
 from tasks.queue.series.depth import NO_DEPTH
-from tasks.queue.series.percentiles import percentile
+from tasks.queue.series.percentiles import bucket_end, percentile
 from tasks.queue.series.period import CODES_KEPT, ENDED, ERRORS, KINDS_KEPT, PICKUP, RUN, SAMPLED, Period
 from tasks.queue.series.rings import RINGS, RangeName, RingSteps, read_series
 
@@ -40,6 +40,8 @@ EXAMPLE: Final[JsonDict] = {
     "errors": {"truncated": [2, None, 0], "timed_out": [1, None, 0]},
     "pickup_s": {"p50": [0.004, None, 0.004], "p95": [0.061, None, 0.048], "p99": [0.093, None, 0.09]},
     "run_s": {"p50": [0.31, None, 0.3], "p95": [2.4, None, 2.1], "p99": [4.7, None, 4.5]},
+    "pickup_in_all_s": {"p50": 0.005, "p95": 0.1, "p99": 0.1},
+    "run_in_all_s": {"p50": 0.5, "p95": 2.5, "p99": 5.0},
     "queues": {"media": {"due": [214, None, 0], "oldest_age_s": [361.2, None, 0]}},
 }
 
@@ -73,6 +75,14 @@ class PercentileSeries(BaseModel):
     p50: list[float | None] = Field(description="At most this are half of the times.")
     p95: list[float | None] = Field(description="At most this are 95 % of the times.")
     p99: list[float | None] = Field(description="At most this are 99 % of the times.")
+
+
+class RangePercentiles(BaseModel):
+    """Times in seconds of the whole range: upper ends of buckets of a histogram. Absent without any."""
+
+    p50: float | None = Field(None, description="At most this are half of the times.")
+    p95: float | None = Field(None, description="At most this are 95 % of the times.")
+    p99: float | None = Field(None, description="At most this are 99 % of the times.")
 
 
 class EndedSeries(BaseModel):
@@ -112,6 +122,11 @@ class MetricSeries(BaseModel):
     )
     pickup_s: PercentileSeries = Field(description="From when a job was due to the start of its first attempt.")
     run_s: PercentileSeries = Field(description="From the start of an attempt to when its end was written down.")
+    pickup_in_all_s: RangePercentiles = Field(
+        description="As `pickup_s`, of the whole range. "
+        f"What took longer than {BUCKETS_MS[-1] // SECOND_MS} s, where the last bucket ends, counts as that."
+    )
+    run_in_all_s: RangePercentiles = Field(description="As `run_s`, of the whole range.")
     queues: dict[str, QueueSeries] = Field(
         description="Each queue, or the one that was asked for, by name. `kind` changes nothing here."
     )
@@ -150,6 +165,8 @@ def _view(range_name: RangeName, series: RingSteps, kinds: set[str] | None, queu
         errors={code: _numbers(steps, ERRORS, code) for code in sorted(codes)},
         pickup_s=_percentiles(steps, PICKUP),
         run_s=_percentiles(steps, RUN),
+        pickup_in_all_s=_in_all(steps, PICKUP),
+        run_in_all_s=_in_all(steps, RUN),
         queues={queue: _depths(series, queue) for queue in queues},
     )
 
@@ -193,3 +210,11 @@ def _percentiles(steps: Iterable[Step | None], what: str) -> PercentileSeries:
         return [value if value is None else round(value, 4) for value in found]
 
     return PercentileSeries(p50=seconds(0.5), p95=seconds(0.95), p99=seconds(0.99))
+
+
+def _in_all(steps: Iterable[Step | None], what: str) -> RangePercentiles:
+    buckets: Counter[Any] = Counter()
+    for step in steps:
+        if step:
+            buckets.update(step[what])
+    return RangePercentiles(p50=bucket_end(buckets, 0.5), p95=bucket_end(buckets, 0.95), p99=bucket_end(buckets, 0.99))

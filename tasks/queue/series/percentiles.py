@@ -24,3 +24,17 @@ def percentile(buckets: Mapping[int, int], share: float) -> float | None:
             return (low + (high - low) * (rank - seen) / buckets[number]) / SECOND_MS
         seen += buckets[number]
     return None
+
+
+def bucket_end(buckets: Mapping[int, int], share: float) -> float | None:
+    """The end in seconds of the bucket in which `percentile` is: a share of the times are really at most this. None
+    without any time; beyond the last bucket, where that one ends.
+
+    Args:
+        buckets: As `percentile` has them.
+        share: Such as 0.95.
+    """
+    value = percentile(buckets, share)
+    if value is None:
+        return None
+    return next(end for end in BUCKETS_MS if end >= round(value * SECOND_MS, 6)) / SECOND_MS

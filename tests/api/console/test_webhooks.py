@@ -147,6 +147,32 @@ async def test_one_that_waits_is_given_up(
         await listed(alice, 1, state="cancelled")
 
 
+async def test_what_waits_for_a_parked_endpoint_is_said_alike_on_each_page(
+    port: int, alice: httpx.AsyncClient, redis: ArqRedis, settings: Settings, receiver: Receiver
+) -> None:
+    endpoint = await subscribe(alice, receiver.url)
+    lane = f"endpoint:{endpoint['id']}"
+    await redis.hset(f"{LANE}webhooks:{lane}", mapping={"failures": 13, "failing_since": 1})
+    await LaneControls(redis).park("webhooks", lane, 600_000)
+    async with delivering(redis, settings), signed_in(port, ROOT) as browser:
+        await publish(alice)
+        await listed(alice, 1, state="queued")
+        overview, queues, queue, own = [
+            (await browser.get(f"/console{path}")).text
+            for path in ("", "/queues", "/queues/webhooks", f"/webhooks/{endpoint['id']}?owner=alice")
+        ]
+    for page in (overview, queues, queue):
+        assert "1 wait for their endpoint" in page
+        assert "without those of parked endpoints" in page
+    assert '<div class="bar failed trouble">' in overview, "as red as on its own page"
+    assert "Deliveries that wait: 1, without those between two tries." in overview
+    assert re.search(r"<dt>Stuck</dt><dd>[1-9]\d*</dd>", overview)
+    assert "The endpoint is parked. Next try:" in own
+    assert "<dt>Waiting</dt><dd>1</dd>" in own
+    assert "<dt>Retrying</dt><dd>0</dd>" in own
+    assert "<dt>Failed for good</dt>" in own
+
+
 async def test_who_may_only_read_sees_no_button_and_changes_nothing(port: int, alice: httpx.AsyncClient) -> None:
     endpoint = await subscribe(alice)
     made = {"name": "reader", "scopes": ["webhooks"], "read_only": True}

@@ -101,6 +101,9 @@ async def test_it_has_what_the_jobs_of_all_owners_did(
     errors = {code: sampler.last(found, numbers) for code, numbers in found["errors"].items()}
     assert errors == {"truncated": [1, 0, 0]}
     for name in ("pickup_s", "run_s"):
+        in_all = found[name.replace("_s", "_in_all_s")]
+        assert all(in_all[share] >= max(one or 0 for one in found[name][share]) for share in in_all), "an upper bound"
+        assert sorted(in_all) == ["p50", "p95", "p99"]
         p50, p95, p99 = (sampler.last(found, found[name][share]) for share in ("p50", "p95", "p99"))
         assert p50[1:] == [None, None], "nothing was picked up or ran in those minutes"
         assert 0 < p50[0] <= p95[0] <= p99[0] < 60

@@ -59,6 +59,7 @@ async def show_overview(visit: Visit) -> Response:
         queues=queues["queues"] if queues else None,
         workers=workers["workers"] if workers else None,
         alerts=alerts["alerts"] if alerts else None,
+        held=sum(lane["waiting"] for lane in lanes["lanes"] if lane["state"] == "parked") if lanes else 0,
         checks=checks,
         full_percent=visit.context.settings.redis_full_percent,
         history=SeriesCharts.of(series, visit.t) if series else None,

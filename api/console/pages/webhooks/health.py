@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, Self
 
 Condition = Literal["healthy", "failing", "parked", "disabled"]
-WAITING: Final = ("scheduled", "queued", "retrying")
+WAITING: Final = ("scheduled", "queued")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,8 @@ class ShownHealth:
         condition: In one word.
         failures: In a row.
         since, until: When the failures in a row began, and until when nothing is sent because of them.
-        running, waiting, failed: Deliveries that are under way, that wait, and that have failed for good.
+        running, waiting, retrying, failed: Deliveries that are under way, that wait, that are between two tries, and
+            that have failed for good.
         share: Of those that ended and are still kept, the share that succeeded; None if there are none.
         ended: How many those are.
     """
@@ -27,6 +28,7 @@ class ShownHealth:
     until: str | None
     running: int
     waiting: int
+    retrying: int
     failed: int
     share: float | None
     ended: int
@@ -45,6 +47,7 @@ class ShownHealth:
             until=health.get("parked_until"),
             running=counts.get("running", 0),
             waiting=sum(counts.get(state, 0) for state in WAITING),
+            retrying=counts.get("retrying", 0),
             failed=failed,
             share=succeeded / ended if ended else None,
             ended=ended,

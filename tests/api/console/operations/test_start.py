@@ -9,7 +9,7 @@ from arq.connections import ArqRedis
 from tasks import clock
 from tasks.kind import Result
 from tasks.queue.lanes.lane_controls import LaneControls
-from tasks.queue.redis_keys import WORKER_MS
+from tasks.queue.redis_keys import BUCKETS_MS, COUNTS, WORKER_MS
 from tasks.queue.series.rings import MINUTE_MS, sample
 from tasks.settings import Settings
 from tests.support.api.beats import beat
@@ -164,7 +164,9 @@ async def test_the_past_is_drawn_and_in_a_table(
 ) -> None:
     await beat(redis)
     await worker.end(await submit(alice), result=Result({}))
-    assert "Nothing was measured in this time." in await shown(admin)
+    page = await shown(admin)
+    assert "Nothing was measured in this time." in page
+    assert re.search(r"<dt>Failed, last hour</dt><dd>–</dd><dd class=\"why\">not measured yet", page)
     now_ms = clock.now_ms()
     await sample(redis, now_ms - 2 * MINUTE_MS)
     for state in ("succeeded", "failed"):
@@ -173,9 +175,26 @@ async def test_the_past_is_drawn_and_in_a_table(
     for name in ("hour", "day", "month"):
         page = await shown(admin, f"/console?range={name}")
         assert (">Failed, last " + name in page, "failed 50.0 %" in page) == (True, True)
+        assert re.search(r"1 of 2 jobs that ended, measured \d\d:\d\d to \d\d:\d\d UTC", page)
+        assert re.search(r"p99 ≤ \d+ ms", page), "of the whole range, and no guess within a bucket"
         assert page.count('<svg class="chart"') == 3
         assert '<rect class="bar failed"' in page
         assert 0 < page.count("<tr>") < 50
+
+
+async def test_a_wait_of_ten_minutes_is_no_more_than_is_known(
+    admin: httpx.AsyncClient, alice: httpx.AsyncClient, redis: ArqRedis
+) -> None:
+    await beat(redis)
+    await submit(alice)
+    now_ms = clock.now_ms()
+    await sample(redis, now_ms - 2 * MINUTE_MS)
+    await redis.hincrby(COUNTS, f"pickup thumbnail {len(BUCKETS_MS)}", 1)
+    await sample(redis, now_ms - MINUTE_MS)
+    await redis.hincrby(COUNTS, "pickup thumbnail 2", 1)
+    await sample(redis, now_ms)
+    page = await shown(admin)
+    assert ("p50 ≤ 2 ms" in page, "p95 &gt; 5 min 00 s" in page) == (True, True), "of the whole hour, not of its end"
 
 
 async def test_an_owner_sees_its_own_jobs_by_day(

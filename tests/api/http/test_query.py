@@ -23,7 +23,7 @@ async def test_every_parameter_at_fault_is_listed(alice: httpx.AsyncClient) -> N
 
 
 async def test_an_endpoint_without_parameters_refuses_any(alice: httpx.AsyncClient) -> None:
-    for method, path in (("POST", "/v1/batches"), ("POST", "/v1/endpoints")):
+    for method, path in (("POST", "/v1/batches"), ("POST", "/v1/portal-links")):
         assert path.startswith(PROTECTED)
         answer = await alice.request(method, f"{path}?dry_run=true")
         assert (answer.status_code, answer.json()["field"]) == (422, "dry_run"), path

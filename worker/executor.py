@@ -21,6 +21,7 @@ from tasks.refusal import NO_SPACE, Refusal
 from tasks.settings import DAY_S, Settings
 from tasks.storage.protocol import BlobMissing, StorageUnavailable
 from tasks.telemetry import tracing
+from tasks.telemetry.error_text import message_of
 from tasks.validation import faults_of, refusal_of
 from worker.attempts.outcome import Outcome, Postponement, SerializedResult, Verb
 from worker.attempts.progress import ProgressReporter
@@ -162,7 +163,7 @@ class Executor:
             log.warning("job.disk_full", error=str(broken))
             code, fault = "disk_full", "The temporary folder of the worker is full; free some space."
         elif isinstance(broken, REDIS_DOWN) and await self._redis_was_down(began):
-            log.warning("job.redis_away", error=_message_of(broken))
+            log.warning("job.redis_away", error=message_of(broken))
             code, fault = "unavailable", "Redis did not answer while the job ran."
         else:
             return None
@@ -184,7 +185,7 @@ class Executor:
         if isinstance(broken, asyncio.CancelledError) and self._stop_requested(job):
             raise broken
         log.exception("job.raised")
-        return "failed", _message_of(broken)
+        return "failed", message_of(broken)
 
     async def _redis_was_down(self, since: float) -> bool:
         """Tell an outage of our Redis from the failure of a client of the function's own.
@@ -258,15 +259,6 @@ class Executor:
 
 class _TimedOut(Exception):  # noqa: N818 - an outcome
     """The attempt took longer than its kind allows. A TimeoutError that the function itself raises is another case."""
-
-
-def _message_of(broken: BaseException) -> str:
-    """The message in the record for an unforeseen failure. Traceback and URLs are in the log only."""
-    try:
-        lines = str(broken).strip().splitlines()
-    except Exception:  # a class of the function's own may have no text
-        lines = []
-    return f"{type(broken).__name__}: {lines[-1] if lines else ''}"
 
 
 def _params(kind: Kind[Any], job: ClaimedJob) -> BaseModel:

@@ -20,6 +20,7 @@ import structlog
 from structlog.typing import EventDict, Processor
 
 from tasks.settings import Settings
+from tasks.telemetry.error_text import text_of_error
 
 FRAME: Final = re.compile(r'^ *File "(.+)", line (\d+), in (.+)$', re.MULTILINE)
 """A line of a traceback, as the sandbox includes it in the text of its exception."""
@@ -109,7 +110,7 @@ def frames(error: BaseException) -> Iterator[str]:
     yield f"{type(error).__module__}.{type(error).__qualname__}"
     for frame in traceback.StackSummary.extract(traceback.walk_tb(error.__traceback__), lookup_lines=False):
         yield f"  {frame.filename}:{frame.lineno} in {frame.name}"
-    for place, line, name in FRAME.findall(str(error)):
+    for place, line, name in FRAME.findall(text_of_error(error)):
         yield f"  {place}:{line} in {name}"
     for one in getattr(error, "exceptions", ()):  # of a group
         yield from frames(one)

@@ -24,6 +24,7 @@ from tasks.queue.records.indexes import BATCH
 from tasks.queue.redis_keys import QUEUES, arq_queue
 from tasks.settings import Settings
 from tasks.telemetry import tracing
+from tasks.telemetry.error_text import message_of
 from worker.application.application import ArqApplication
 from worker.application.shown import shown_call, shown_result
 from worker.application.worker_settings import call_hook
@@ -280,7 +281,7 @@ class ServedFunctions:
 
     def _raised(self, job: ClaimedJob, began: float, call: ArqCall, error: BaseException, job_try: int) -> Outcome:
         log.error("job.raised", exc_info=error)
-        return self._failed(job, began, call, error, ("failed", _message_of(error)), job_try)
+        return self._failed(job, began, call, error, ("failed", message_of(error)[: MAX_SHOWN_CHARS * 10]), job_try)
 
     def _exhausted(
         self, job: ClaimedJob, began: float, call: ArqCall, function: Function | CronJob, job_try: int
@@ -342,12 +343,3 @@ def _lack_of(call: ArqCall) -> str | None:
     except (TypeError, ValueError, OverflowError, OSError):
         return "et or t is not a number"
     return None
-
-
-def _message_of(error: BaseException) -> str:
-    """The message in the record for an exception of a function; its traceback is in the log only."""
-    try:
-        lines = str(error).strip().splitlines()
-    except Exception:  # a class of the application's own may have no text
-        lines = []
-    return f"{type(error).__name__}: {(lines[-1] if lines else '')[: MAX_SHOWN_CHARS * 10]}"

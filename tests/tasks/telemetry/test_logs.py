@@ -88,6 +88,15 @@ def test_the_frames_of_a_sandbox_child_are_kept_though_they_come_as_text() -> No
     assert list(frames(RuntimeError(text))) == ["builtins.RuntimeError", "  /app/imaging.py:7 in render"]
 
 
+def test_an_exception_that_has_no_text_is_written_too() -> None:
+    class Mute(Exception):  # noqa: N818 - a user's own
+        def __str__(self) -> str:
+            raise ValueError(MARKER)
+
+    written = json.loads(as_json(None, "error", {"event": "job.raised", "exc_info": Mute()}))
+    assert "Mute" in written["exception"]
+
+
 WRITE = """
 import sys
 sys.stderr = sys.stdout

@@ -20,7 +20,7 @@ from tasks.queue.redis_keys import arq_queue
 from tasks.queue.wire import deserialize, serialize
 from tasks.settings import Settings
 from tests.support.engine_running import JobClient, working
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE_S, eventually
 from tests.worker.application.conftest import QUEUE, Bookshop
 
 
@@ -206,6 +206,7 @@ async def test_a_worker_of_the_service_leaves_the_jobs_of_an_application_in_a_sh
         theirs = [await enqueue(client, "add", n, 1, _queue_name=arq_queue("default")) for n in range(20)]
         assert [await result(job) for job in theirs] == list(range(1, 21))
         assert ours is not None
+        await ours.result(timeout=PATIENCE_S, poll_delay=0.02)
         record = await job_client.ended(ours.job_id)
 
     assert record.queue == "default"

@@ -8,10 +8,11 @@ from typing import Any
 import structlog
 from arq.connections import ArqRedis
 from arq.constants import health_check_key_suffix
-from arq.utils import to_unix_ms
+from arq.jobs import serialize_job
+from arq.utils import timestamp_ms, to_unix_ms
 
 from tasks.queue.application_keys import FUNCTIONS
-from tasks.queue.redis_keys import APPLICATION, JOB
+from tasks.queue.redis_keys import APPLICATION
 from tasks.queue.script import Script
 from worker.application.worker_settings import ApplicationSettings, call_hook, local_timezone
 from worker.redis_health import REDIS_ERRORS, RedisHealth
@@ -116,8 +117,15 @@ class ArqApplication:
             now = datetime.now(tz=self._timezone)
 
     async def _tick(self, name: str, job_id: str | None) -> None:
-        """Enqueue a run. One that another worker has enqueued has a record, also after its end."""
-        if job_id is not None and job_id.startswith(f"{name}:") and await self.redis.exists(JOB + job_id):
-            return
-        with contextlib.suppress(RuntimeError):
-            await self.redis.enqueue_job(name, _job_id=job_id)
+        """Enqueue a run, unless another worker has. An id that begins with the name stands for the time."""
+        if job_id is not None and job_id.startswith(f"{name}:"):
+            await self._enqueue_once(name, job_id)
+        else:
+            with contextlib.suppress(RuntimeError):
+                await self.redis.enqueue_job(name, _job_id=job_id)
+
+    async def _enqueue_once(self, name: str, job_id: str) -> None:
+        now = timestamp_ms()
+        body = serialize_job(name, (), {}, None, now, serializer=self.redis.job_serializer)
+        call = {"id": job_id, "queue": self.settings.queue, "body": body, "body_ms": self.redis.expires_extra_ms}
+        await Script(self.redis, "run/cron_call")(call)

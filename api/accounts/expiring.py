@@ -56,7 +56,7 @@ async def page_of(store: ExpiringStore[E], owner: str, query: ListQuery) -> tupl
         query: The query of the list.
 
     Raises:
-        Refusal: `invalid_request` for a cursor that is none of ours.
+        Refusal: `invalid_request` for a cursor that this service did not make.
     """
     after = read_cursor(query.cursor) if query.cursor else None
     found = await store.list(owner, query.limit + 1, after=after)

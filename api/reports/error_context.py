@@ -154,7 +154,7 @@ async def _of_dataset(storage: Storage, stored: Mapping[str, Any], name: str, li
 
 
 async def _lines(chunks: AsyncIterator[bytes], first: int, last: int) -> list[bytes]:
-    """The lines of a file with these numbers, from 1; none of what is no text. The last one may be cut."""
+    """The lines of a file with these numbers, counted from 1. Binary data has no lines. The last line may be cut."""
     number, kept = 1, b""
     async for chunk in chunks:
         if b"\0" in chunk:

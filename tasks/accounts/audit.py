@@ -163,7 +163,7 @@ class AuditLog:
             The lines, and the cursor of the next page.
 
         Raises:
-            Refusal: `invalid_request` for a cursor that is none of ours.
+            Refusal: `invalid_request` for a cursor that this service did not make.
         """
         place = _read_place(cursor) if cursor else None
         found: list[AuditLine] = []

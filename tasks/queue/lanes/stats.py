@@ -138,7 +138,7 @@ class QueueStats:
         """Lanes, at most `limit`, those that may not be served first, the cursor of what follows, and Redis' time in
         milliseconds since 1970. Lanes that move between two pages may be missed or come twice.
 
-        Raises: Refusal `invalid_request` for a cursor that is none of ours.
+        Raises: Refusal `invalid_request` for a cursor that this service did not make.
         """
         place, rank = read_cursor(cursor) if cursor else (1, "0")
         start = {"list": place, "rank": max(int(rank), 0)}

@@ -124,7 +124,7 @@ class Listing:
     ) -> RecordPage:
         """At most `limit` records. It may be short, even empty, though more follow: go by the cursor.
 
-        Raises: Refusal `invalid_request` for a cursor that is none of ours.
+        Raises: Refusal `invalid_request` for a cursor that this service did not make.
         """
         found = await self.ids(selection, limit=limit, cursor=cursor)
         async with self._redis.pipeline(transaction=False) as pipe:
@@ -280,7 +280,7 @@ async def read_index(
     """Ids of an index (zset id → ms) of other things than jobs, newest first, at most `limit`, and the cursor of what
     follows.
 
-    Raises: Refusal `invalid_request` for a cursor that is none of ours.
+    Raises: Refusal `invalid_request` for a cursor that this service did not make.
     """
     entries = await _entries(redis, index, cursor, limit + 1)
     shown = [(int(score), one.decode()) for one, score in entries[:limit]]

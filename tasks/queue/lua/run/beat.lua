@@ -15,7 +15,7 @@ if payload.functions then
   for _, name in ipairs(payload.functions.names) do redis.call('ZADD', key, payload.at, name) end
   redis.call('ZREMRANGEBYSCORE', key, '-inf', payload.at - K.application_ms)
   redis.call('PEXPIRE', key, K.application_ms)
-  -- There may be any number of such queues: what is known of one goes when none of its workers is left.
+  -- There may be any number of such queues. The facts about one expire after its last worker has gone.
   redis.call('HSETNX', K.queue .. payload.functions.queue, 'application', 1)
   redis.call('PEXPIRE', K.queue .. payload.functions.queue, K.application_ms)
 end

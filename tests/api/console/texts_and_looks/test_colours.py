@@ -14,6 +14,8 @@ Colour = tuple[float, float, float]
 
 TOKEN: Final = re.compile(r"--([a-z-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)")
 STATES: Final = ("scheduled", "queued", "running", "retrying", "succeeded", "failed", "cancelled")
+METHODS: Final = {"write": "succeeded", "change": "retrying", "remove": "failed"}
+"""The colours of methods of the API, and the states on whose tints they stand."""
 TEXT, CONTROL = 4.5, 3.0
 """Least contrasts of WCAG 2.2 AA, of text and of the borders of controls."""
 APART: Final = 0.05
@@ -77,7 +79,7 @@ def test_text_can_be_read_on_what_it_stands_on(scheme: str) -> None:
     colours = tokens(scheme)
     pairs = [(text, ground, TEXT) for text in ("ink", "muted", "link") for ground in ("paper", "raised")]
     pairs += [(state, f"{state}-tint", TEXT) for state in STATES]
-    pairs += [(name, f"{name}-tint", TEXT) for name in ("read", "write", "change", "remove")]
+    pairs += [(name, f"{state}-tint", TEXT) for name, state in METHODS.items()]
     pairs += [("control", ground, CONTROL) for ground in ("paper", "raised")]
     faint = {pair: contrast(colours[pair[0]], colours[pair[1]]) for pair in pairs}
     assert {pair: value for pair, value in faint.items() if value < pair[2]} == {}

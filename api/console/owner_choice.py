@@ -5,6 +5,7 @@ from typing import Final
 
 from api.console.calls import ProblemError
 from api.console.visit import Visit
+from tasks.queue.records.indexes import EVERYONE
 
 OFFERED: Final = 100
 """How many owners the field suggests; any other name may be typed."""
@@ -19,6 +20,12 @@ def chosen_owner(visit: Visit, values: Mapping[str, str]) -> str | None:
     """
     owner = values.get("owner", "").strip()
     return owner if owner and owner != visit.access.owner else None
+
+
+def listed_owner(visit: Visit) -> str | None:
+    """The owner whose things a list has, as its query names one. Without it: for admins everyone's (`EVERYONE`), and
+    for others their own (None)."""
+    return visit.query.get("owner", "").strip() or (EVERYONE if visit.access.is_admin else None)
 
 
 async def known_owners(visit: Visit) -> list[str]:

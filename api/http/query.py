@@ -80,7 +80,10 @@ class TimeRange(BaseModel):
 
 def _one_owner(owner: str) -> str:
     if owner == "*":
-        raise ValueError("'*' stands for all owners in the list of jobs and in bulk actions only. Name one owner")
+        raise ValueError(
+            "'*' stands for all owners in the lists of jobs, endpoints and schedules and in bulk actions only. "
+            "Name one owner"
+        )
     return owner
 
 
@@ -98,6 +101,20 @@ class OwnerQuery(BaseModel):
         min_length=1,
         max_length=100,
         description="Whose things are meant. Only admins (see ADMINS) may name another owner than themselves.",
+    )
+
+
+class OwnersQuery(BaseModel):
+    """Whose things a list has, for admins."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    owner: str | None = Field(
+        None,
+        min_length=1,
+        max_length=100,
+        description="The owner whose things are meant, or `*` for all owners. Only admins (see ADMINS) may name `*` "
+        "or another owner than themselves.",
     )
 
 

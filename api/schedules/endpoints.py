@@ -14,7 +14,7 @@ from api.http.caller import Caller, caller_for_owner, caller_of
 from api.http.checks import Checks
 from api.http.json_body import check_type, documented_body, examined, receive_text
 from api.http.problems import documented
-from api.http.query import OF_OWNER, ListQuery, OwnerQuery, documented_query, query_of
+from api.http.query import OF_OWNER, ListQuery, OwnerQuery, OwnersQuery, documented_query, query_of
 from api.jobs.submitted import respond
 from api.jobs.views import Job
 from api.labels import TaggedListQuery, labels_of
@@ -25,6 +25,7 @@ from tasks import clock
 from tasks.accounts.owners import suspended_owners
 from tasks.clock import from_ms
 from tasks.queue.jobs.enqueue import Submitted
+from tasks.queue.records.indexes import EVERYONE
 from tasks.refusal import Refusal
 from tasks.schedule import runs, store
 from tasks.schedule.cron import canonical, canonical_zone, check_cron, due_times, in_words
@@ -44,7 +45,7 @@ ScheduleId = Annotated[
 ]
 
 
-class ScheduleListQuery(TaggedListQuery, OwnerQuery):
+class ScheduleListQuery(TaggedListQuery, OwnersQuery):
     """The query parameters of the list of schedules."""
 
     runs: int = Field(
@@ -155,13 +156,15 @@ async def create_schedule(request: Request) -> Response:
 )
 @requires("jobs:read")
 async def list_schedules(request: Request) -> Response:
-    """Newest first. For admins the first page begins with the built-in schedules. With `tag`, a page can be short or
+    """Newest first. For admins the first page begins with the built-in schedules, unless it is of another owner; with
+    `owner=*` those of all owners follow. With `tag`, a page can be short or
     empty although more pages follow; continue while there is a `next`.
     """
     query = query_of(request, ScheduleListQuery)
     caller = caller_of(request).acting_for(query.owner)
     found, following = await caller.context.schedule_store.page(caller.owner, query.limit, query.cursor)
-    if query.cursor is None and caller.is_admin:
+    is_everyones = query.owner == EVERYONE
+    if query.cursor is None and (caller.is_admin or is_everyones):
         found = [*await caller.context.schedule_store.built_in(), *found]
     wanted = [one for one in found if query.is_wanted(one.tags)]
     shown = await _views(caller, wanted)

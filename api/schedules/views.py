@@ -137,6 +137,7 @@ class Schedule(BaseModel):
     """A cron expression and the job that it submits."""
 
     id: str = Field(description="The schedule's id; for a built-in schedule, its name.", examples=[EXAMPLE_SCHEDULE])
+    owner: str = Field(description="Whose schedule it is; of a built-in one, the service.", examples=["shop"])
     name: Name = None
     description: Description = None
     tags: ShownTags = None
@@ -198,6 +199,7 @@ def schedule_of(
     place = f"{address}{path_of(schedule.id)}"
     return Schedule(
         id=schedule.id,
+        owner=schedule.owner,
         name=schedule.name,
         description=schedule.description,
         cron=schedule.cron,

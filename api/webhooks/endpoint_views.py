@@ -198,6 +198,7 @@ class Endpoint(BaseModel):
     """A URL that subscribes to events."""
 
     id: str = Field(description="The endpoint's id: 32 hex digits.", examples=[EXAMPLE_ENDPOINT])
+    owner: str | None = Field(None, description="Whose endpoint it is. Absent in a portal.", examples=["shop"])
     url: Url
     events: list[str] = Field(description="The event types that are sent to it.")
     description: str | None = Field(None, description="A description to show.")
@@ -282,6 +283,7 @@ def endpoint_of(endpoint: EndpointRecord, address: str, now_ms: int) -> Endpoint
     live = [one.until_ms for one in endpoint.secrets if one.until_ms is not None and one.until_ms > now_ms]
     return Endpoint(
         id=endpoint.id,
+        owner=endpoint.owner,
         url=endpoint.url,
         events=list(endpoint.events),
         description=endpoint.description,

@@ -11,7 +11,7 @@ from api.http.caller import Caller, caller_for_owner, caller_of
 from api.http.checks import Checks
 from api.http.json_body import documented_body, examined, receive_text
 from api.http.problems import documented
-from api.http.query import OF_OWNER, OwnerQuery, documented_query, query_of
+from api.http.query import OF_OWNER, OwnerQuery, OwnersQuery, documented_query, query_of
 from api.labels import TaggedListQuery, labels_of
 from api.webhooks.channels import OWNERS_FIELDS, check_channel, headers_after
 from api.webhooks.endpoint_views import (
@@ -99,7 +99,7 @@ async def create_endpoint(request: Request) -> Response:
     return uncached(view, 201, Location=path_of(endpoint.id))
 
 
-class EndpointListQuery(TaggedListQuery, OwnerQuery):
+class EndpointListQuery(TaggedListQuery, OwnersQuery):
     """The query parameters of the list of endpoints."""
 
     channel: str | None = Field(
@@ -260,4 +260,5 @@ async def _check_url(caller: Caller, url: str | None, checks: Checks) -> str:
 
 def _view(caller: Caller, endpoint: EndpointRecord) -> Endpoint:
     view = endpoint_of(endpoint, caller.base_url, clock.now_ms())
-    return view if caller.channel is None else view.model_copy(update=dict.fromkeys(OWNERS_FIELDS))
+    hidden = dict.fromkeys(("owner", *OWNERS_FIELDS))
+    return view if caller.channel is None else view.model_copy(update=hidden)

@@ -31,7 +31,7 @@ from tasks.queue import redis_keys
 from tasks.queue.jobs.retention import in_redis_ms, keep_ms
 from tasks.queue.records.indexes import BATCH, FOREIGN
 from tasks.queue.records.packer import Packer
-from tasks.queue.redis_keys import APPLICATION, BACKLOG, JOB, LANE, QUEUES, SCHEDULE, arq_queue
+from tasks.queue.redis_keys import APPLICATION, BACKLOG, ENDPOINT, JOB, LANE, QUEUES, SCHEDULE, arq_queue
 from tasks.queue.script import Script
 from tasks.settings import SYSTEM
 from tasks.storage.protocol import StorageUnavailable
@@ -146,7 +146,7 @@ class Reconciler:
 
     def __init__(self, job: JobContext[ReconciliationParams]) -> None:
         self._script = Script(job.redis, "upkeep/reconcile")
-        nothing: dict[str, list[str]] = {"ids": [], "lanes": [], "schedules": [], "queues": []}
+        nothing: dict[str, list[str]] = {name: [] for name in ("ids", "lanes", "schedules", "endpoints", "queues")}
         kinds = dict.fromkeys((*job.kinds, BATCH), True)
         rules = {"owner": SYSTEM, "kinds": kinds, "foreign": FOREIGN}
         times = {"keep": keep_ms(job.settings), "in_redis_ms": in_redis_ms(job.settings)}
@@ -167,7 +167,8 @@ class Reconciler:
         ids = [key.removeprefix(JOB) for key in keys if key.startswith(JOB)]
         lanes = {_lane(key) for key in keys if key.startswith((LANE, BACKLOG))}
         await self.reconcile(ids, sorted(lanes))
-        await self.renew([key.removeprefix(SCHEDULE) for key in keys if key.startswith(SCHEDULE)])
+        for name, things in (("schedules", SCHEDULE), ("endpoints", ENDPOINT)):
+            await self.renew(name, [key.removeprefix(things) for key in keys if key.startswith(things)])
 
     async def reconcile(self, ids: list[str], lanes: list[tuple[str, str]]) -> None:
         while ids or lanes:
@@ -186,10 +187,10 @@ class Reconciler:
         """Note from where the next run goes on. By the script, for a full Redis would refuse a plain command."""
         await self._script({**self._payload, "cursor": str(cursor)})
 
-    async def renew(self, schedules: list[str]) -> None:
-        """Renew the holders of the blobs that these schedules use."""
-        for start in range(0, len(schedules), AT_ONCE):
-            await self._script({**self._payload, "schedules": schedules[start : start + AT_ONCE]})
+    async def renew(self, name: str, ids: list[str]) -> None:
+        """Renew the places of these `schedules` or `endpoints` in everyone's list, and schedules' holders of blobs."""
+        for start in range(0, len(ids), AT_ONCE):
+            await self._script({**self._payload, name: ids[start : start + AT_ONCE]})
 
     async def recount(self) -> None:
         """Correct the queues' counts of jobs by state."""

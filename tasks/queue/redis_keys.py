@@ -25,14 +25,14 @@ Redis without cluster mode is needed.
 | `pressroom:destinations:<owner>` | hash name → JSON, its secret encrypted | buckets of others into which an owner's outputs are copied | an admin deletes them |
 | `pressroom:presets:<owner>` | hash name → version, time (ms), JSON | an owner's presets of variants; `#` counts their versions | its owner deletes them; the counter stays |
 | `pressroom:endpoint:<id>` | hash | a subscriber: owner, URL, patterns, encrypted secrets, and whether it answered the last time (`answered`) | its owner deletes it |
-| `pressroom:endpoints:<owner>` | zset id → created (ms) | all endpoints of an owner | with the endpoints |
+| `pressroom:endpoints:<owner>`, `pressroom:endpoints:*` | zset id → created (ms) | all endpoints of an owner, of everyone | with the endpoints |
 | `pressroom:subscribers:<owner>:<pattern>`, `…#<channel>` | zset endpoint → 1 if it has filters, else 0; -1 if it is disabled, and events are kept for it | endpoints without a channel, or with this one, that asked for a pattern | with the endpoints |
 | `pressroom:listening:<owner>` | string | somebody listens to the owner's events (`python -m api.listen`), so that they are written though no endpoint asked for them | expires |
 | `pressroom:heard:<owner>` | stream of event ids | events of the owner that became deliveries while somebody listened, the last HEARD_KEPT | expires |
 | `pressroom:schedule:<id>` | hash | a schedule: its cron expression, its job, `revision`, `last_run` | its owner deletes it; a built-in one stays |
 | `pressroom:schedules` | zset id → due (ms) | when each schedule is due next; `inf` while it is paused | with the schedules |
 | `pressroom:ticking` | string | the process that handles the schedules that are due | its end of that; it expires |
-| `pressroom:schedules:<owner>` | zset id → created (ms) | all schedules of an owner | with the schedules |
+| `pressroom:schedules:<owner>`, `pressroom:schedules:*` | zset id → created (ms) | all schedules of an owner, of everyone but the built-in ones | with the schedules |
 | `pressroom:runs:<id>` | zset job id or `skipped:<reason>:<due>:<noted>` → due (ms) | a schedule's last RUNS_KEPT runs, and what did not run | with the schedule; listings drop ids without a record |
 | `pressroom:queue:<queue>` | hash | `turn` counter, `paused` (ms), `paused_by`, `paused_reason`, `seen` (ms of the last claim), `patience` (ms), `in:<state>` (how many of its jobs), `slots` (of all workers), `suspended` (how many owners are; absent if none is), `active_owner`, `active_at` (ms) and the same with a 2 (the owners that were active last) | as many as queues |
 | `pressroom:turns:<queue>` | zset lane → turn | lanes that may be served now | the script that takes the last job from a lane's backlog |

@@ -11,7 +11,7 @@ from fastapi import Response
 
 from api.console.calls import ApiCall, ProblemError, at, query_text, with_query
 from api.console.formats import UNKNOWN, duration, seconds_between
-from api.console.owner_choice import chosen_owner, known_owners
+from api.console.owner_choice import chosen_owner, known_owners, listed_owner
 from api.console.visit import ConsoleRouter, Notice, Visit
 
 router = ConsoleRouter()
@@ -38,8 +38,8 @@ SCHEDULED_EVENT: Final = ApiCall(
 
 @router.page("/schedules")
 async def show_schedules(visit: Visit) -> Response:
-    """All schedules of the visitor, or of an owner whom an admin has chosen, and for admins those of the service."""
-    cursor, owner = visit.query.get("cursor"), chosen_owner(visit, visit.query)
+    """The visitor's schedules; for admins everyone's or those of an owner whom they have chosen, and the service's."""
+    cursor, owner = visit.query.get("cursor"), listed_owner(visit)
     try:
         page, owners = await asyncio.gather(
             visit.api.get(SCHEDULES, limit=LISTED, runs=RUNS_LISTED, cursor=cursor, owner=owner), known_owners(visit)
@@ -53,7 +53,7 @@ async def show_schedules(visit: Visit) -> Response:
         "schedules/list.html",
         forbidden=False,
         own=[one for one in schedules if not one["built_in"]],
-        built_in=[one for one in schedules if one["built_in"] and owner is None],
+        built_in=[one for one in schedules if one["built_in"]],
         owner=owner,
         owners=owners,
         cursor=cursor,

@@ -153,7 +153,9 @@ async def test_a_read_only_key_sees_schedules_and_changes_none(
         page = await browser.get("/console/schedules")
         assert (page.status_code, "jobs:read" in page.text) == (200, True)
     async with signed_in(port, ALICE) as browser:
-        assert made["id"] not in (await browser.get("/console/schedules")).text, "another owner's"
+        assert made["id"] not in (await browser.get("/console/schedules?owner=alice")).text, "another owner's"
+        everyones = (await browser.get("/console/schedules")).text
+        assert (made["id"] in everyones, ">bob</td>" in everyones) == (True, True)
         assert f'action="{place}/pause"' in (await browser.get("/console/schedules?owner=bob")).text
         await browser.post(f"{place}/pause", data={}, headers=PAGE)
         assert (await bob.get(f"/v1/schedules/{made['id']}")).json()["paused"]

@@ -199,10 +199,31 @@ async def test_a_key_without_the_scope_is_answered_which_it_needs(port: int, ali
         assert (page.status_code, "&#39;webhooks&#39;" in page.text) == (403, True)
 
 
+async def test_an_admin_begins_with_everyones_endpoints(
+    port: int, alice: httpx.AsyncClient, bob: httpx.AsyncClient
+) -> None:
+    ids = [(await subscribe(client))["id"] for client in (alice, bob)]
+    async with signed_in(port, ROOT) as browser:
+        page = (await browser.get("/console/webhooks")).text
+        assert [
+            f"/console/webhooks/{one}?owner={owner}&list=%2A" in Links(page).urls
+            for one, owner in zip(ids, ("alice", "bob"), strict=True)
+        ] == [True, True]
+        assert [f">{owner}</td>" in page for owner in ("alice", "bob")] == [True, True]
+        endpoint = await browser.get(f"/console/webhooks/{ids[0]}?owner=alice&list=*")
+        assert "/console/webhooks" in Links(endpoint.text).urls, "back to everyone's"
+        made = await browser.post(f"/console/webhooks/{ids[0]}/deletion?owner=alice&list=*", headers=PAGE)
+        assert made.headers["location"] == "/console/webhooks"
+    async with signed_in(port, BOB) as browser:
+        page = (await browser.get("/console/webhooks")).text
+        assert [one in page for one in ids] == [False, True]
+        assert ">bob</td>" not in page
+
+
 async def test_an_admin_sees_the_endpoints_of_an_owner(port: int, alice: httpx.AsyncClient) -> None:
     endpoint = await subscribe(alice)
     async with signed_in(port, ROOT) as browser:
-        assert endpoint["id"] not in (await browser.get("/console/webhooks")).text
+        assert endpoint["id"] not in (await browser.get("/console/webhooks?owner=root")).text
         links = Links((await browser.get("/console/webhooks?owner=alice")).text).urls
         assert f"/console/webhooks/{endpoint['id']}?owner=alice" in links
         page = await browser.get(f"/console/webhooks/{endpoint['id']}?owner=alice")
@@ -213,8 +234,9 @@ async def test_an_admin_sees_whose_things_a_list_has(port: int) -> None:
     async with signed_in(port, ROOT) as browser:
         for path in ("/console/webhooks", "/console/schedules", "/console/usage"):
             page = (await browser.get(path)).text
-            assert "Yours only (root)" in page
+            assert ("Yours only (root)" in page) == (path == "/console/usage"), "else everyone's"
             assert 'name="owner"' in page
+            assert "Only what is of root" in (await browser.get(f"{path}?owner=root")).text or path == "/console/usage"
             assert "Only what is of bob" in (await browser.get(f"{path}?owner=bob")).text
         assert "root has none yet" in (await browser.get("/console/try/event")).text
     async with signed_in(port, BOB) as browser:

@@ -8,7 +8,7 @@ from fastapi import Response
 from fastapi.responses import JSONResponse
 
 from api.console.calls import ApiAnswer, ApiCall, ProblemError, with_query
-from api.console.owner_choice import chosen_owner, known_owners
+from api.console.owner_choice import chosen_owner, known_owners, listed_owner
 from api.console.pages.webhooks.answers import whole_endpoint
 from api.console.pages.webhooks.fields import body_of, shown_endpoint, shown_form
 from api.console.pages.webhooks.health import ShownHealth
@@ -24,7 +24,7 @@ CORRECTED: Final = (400, 409, 422)
 @router.page(HOME)
 async def show_endpoints(visit: Visit) -> Response:
     """The endpoints with their health, newest first."""
-    channel, owner = visit.query.get("channel") or None, chosen_owner(visit, visit.query)
+    channel, owner = visit.query.get("channel") or None, listed_owner(visit)
     query: dict[str, str | int | bool | None] = {"channel": channel, "owner": owner}
     query |= {"health": True, "limit": AT_ONCE, "cursor": visit.query.get("cursor")}
     call = ApiCall("GET", "/v1/endpoints", query)
@@ -34,7 +34,7 @@ async def show_endpoints(visit: Visit) -> Response:
     return visit.show(
         "webhooks/list.html",
         rows=[
-            (whole_endpoint(one), ShownHealth.of(one), EndpointPlace(visit, one["id"]).page())
+            (whole_endpoint(one), ShownHealth.of(one), EndpointPlace.of(visit, one, owner).page())
             for one in found["endpoints"]
         ],
         channel=channel,
@@ -49,7 +49,10 @@ async def show_endpoints(visit: Visit) -> Response:
         else None,
         list_call=call,
         create_call=ApiCall(
-            "POST", "/v1/endpoints", {"owner": owner}, {"url": "https://example.com/webhooks", "events": ["job.*"]}
+            "POST",
+            "/v1/endpoints",
+            {"owner": list_query(visit)["owner"]},
+            {"url": "https://example.com/webhooks", "events": ["job.*"]},
         ),
     )
 

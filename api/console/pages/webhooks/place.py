@@ -1,19 +1,21 @@
 """Where an endpoint is found: its calls of the API, and its pages."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 from urllib.parse import quote
 
 from api.console.calls import ApiCall, at, with_query
 from api.console.forms import Form
 from api.console.owner_choice import chosen_owner
 from api.console.visit import Visit
+from tasks.queue.records.indexes import EVERYONE
 
 HOME = "/webhooks"
 
 
 class EndpointPlace:
     """The endpoint that a visit names in its path; `?owner=` is for admins, who see those of others. With `?channel=`
-    its pages lead back to the endpoints of that channel.
+    its pages lead back to the endpoints of that channel, with `?list=*` to everyone's.
 
     Args:
         visit: The visit.
@@ -25,7 +27,22 @@ class EndpointPlace:
         self.id: str = endpoint_id or visit.path["id"]
         self.owner = meant_owner(visit, form)
         self._home = visit.place(HOME)
-        self._list = {**list_query(visit), "owner": self.owner}
+        self._list = {**list_query(visit), "owner": self.owner, "list": visit.query.get("list")}
+
+    @classmethod
+    def of(cls, visit: Visit, endpoint: Mapping[str, Any], listed: str | None) -> Self:
+        """Where an endpoint of a list is.
+
+        Args:
+            visit: The visit of the list.
+            endpoint: The endpoint.
+            listed: Whose endpoints the list has.
+        """
+        place = cls(visit, endpoint["id"])
+        if listed == EVERYONE:
+            place.owner = chosen_owner(visit, endpoint)
+            place._list |= {"owner": place.owner, "list": EVERYONE if place.owner else None}
+        return place
 
     def call(self, method: str, *segments: str, body: Any = None) -> ApiCall:
         """A call about it. segments: of the path behind its id."""
@@ -39,7 +56,8 @@ class EndpointPlace:
     @property
     def home(self) -> str:
         """The list of endpoints, as it was filtered."""
-        return with_query(self._home, self._list)
+        owner = None if self._list["list"] == EVERYONE else self.owner
+        return with_query(self._home, {**self._list, "owner": owner, "list": None})
 
 
 def meant_owner(visit: Visit, form: Form | None) -> str | None:
@@ -49,4 +67,5 @@ def meant_owner(visit: Visit, form: Form | None) -> str | None:
 
 def list_query(visit: Visit) -> dict[str, str | None]:
     """What the list of endpoints is filtered by; the pages of each endpoint have it in their URLs too."""
-    return {"owner": chosen_owner(visit, visit.query), "channel": visit.query.get("channel")}
+    owner = chosen_owner(visit, visit.query)
+    return {"owner": None if owner == EVERYONE else owner, "channel": visit.query.get("channel")}

@@ -1,6 +1,6 @@
--- needs: accounts/audit announcements lane_limits lanes owners/channels
+-- needs: accounts/audit announcements lane_limits lanes owners/channels owners/everyones
 -- An endpoint is created, changed, given a new secret, disabled or deleted; together with it its place in its owner's
--- index and among the subscribers, and what is known of its lane.
+-- index, in everyone's and among the subscribers, and what is known of its lane.
 -- payload: verb, id, owner (whose it must be; nil: anyone's), of_channel (of which it must be; nil: any), queue, lane,
 -- and what the verb needs:
 --   create: fields {name, value, …}, rate, cap, ordered (0: none), most, keep_missed_ms; channel and channel_most
@@ -67,6 +67,7 @@ function verbs.create()
   if payload.channel_most and has_endpoints(owner, payload.channel, payload.channel_most) then return 'channel_full' end
   redis.call('HSET', key, 'owner', owner, 'created_at', now, 'changed_at', now, unpack(payload.fields))
   redis.call('ZADD', K.endpoints .. owner, now, id)
+  list_for_everyone(K.endpoints, id, now)
   add_key_pair()
   subscribe()
   if redis.call('HGET', key, 'enabled') ~= '1' then
@@ -147,6 +148,7 @@ function verbs.delete()
   unsubscribe()
   redis.call('DEL', key)
   redis.call('ZREM', K.endpoints .. owner, id)
+  leave_everyones(K.endpoints, id)
   redis.call('ZREM', K.disabled, id)
   redis.call('ZREM', K.failing, id)
   redis.call('HDEL', lane, 'cap', 'rate', 'ordered', 'next', 'held', 'failures', 'trips', 'slow', 'failing_since',

@@ -1,6 +1,6 @@
--- needs: accounts/audit blobs owners/rates
+-- needs: accounts/audit blobs owners/everyones owners/rates
 -- A schedule is created, changed or deleted, or a built-in one is installed or retired; together with it its timer, its
--- place in its owner's index and its need of blobs.
+-- place in its owner's index and everyone's, which is without those that are built in, and its need of blobs.
 -- payload: verb, id, owner, and what the verb needs; due: milliseconds, or 'inf' for a paused one (nil: as it is):
 --   create: fields {name, value, …}, blobs {sha256, …}, due, most, rates (`find_haste`), seen (of `find_swept`) or nil
 --   change: fields, without {name, …}, due
@@ -20,6 +20,7 @@ function verbs.create()
   spend()
   redis.call('HSET', key, 'owner', owner, 'created_at', now, 'revision', 1, unpack(payload.fields))
   redis.call('ZADD', index, now, id)
+  list_for_everyone(K.schedules .. ':', id, now)
   redis.call('ZADD', K.schedules, payload.due, id)
   need_blobs(holder, payload.blobs, 0)
   return { answer = 'done' }
@@ -37,6 +38,7 @@ function verbs.delete()
   redis.call('DEL', key, K.runs .. id)
   redis.call('ZREM', K.schedules, id)
   redis.call('ZREM', index, id)
+  leave_everyones(K.schedules .. ':', id)
   give_up_blobs(holder, payload.blobs, owner)
   return { answer = 'done' }
 end

@@ -1,6 +1,7 @@
--- needs: arq blobs counters ending indexes lane_ids lanes records
+-- needs: arq blobs counters ending indexes lane_ids lanes owners/everyones records
 -- Repairs what lacks something: a key that expired, was evicted or deleted, or an older snapshot of Redis.
--- payload: ids, lanes {{queue, name}, …}, schedules {id, …}, queues {name, …}, owner (of jobs that have lost theirs),
+-- payload: ids, lanes {{queue, name}, …}, schedules {id, …}, endpoints {id, …}, queues {name, …}, owner (of jobs that
+-- have lost theirs, and of built-in schedules),
 -- kinds {name → true} (that there are, `batch` included), foreign (the index of all others), keep, in_redis_ms (for
 -- which a job with `keep` stays in Redis after its end; nil: as long as it is kept), cursor (from where the next run
 -- goes on; nil: as it is).
@@ -34,6 +35,12 @@ local function renew_blobs(holder, blobs, delay_ms)
       need_blobs(holder, { blob }, delay_ms)
     end
   end
+end
+
+-- Versions before 28 November 2026 had no list of everyone's endpoints and schedules.
+local function list_again(index, things, id)
+  local owner, created_at = unpack(redis.call('HMGET', things .. id, 'owner', 'created_at'))
+  if owner and created_at and owner ~= payload.owner then list_for_everyone(index, id, created_at) end
 end
 
 local function renew_blobs_of_job(id)
@@ -277,7 +284,9 @@ for _, lane in ipairs(payload.lanes) do
 end
 for _, id in ipairs(payload.schedules) do
   renew_blobs('schedule:' .. id, redis.call('HGET', K.schedule .. id, 'blobs') or '', 0)
+  list_again(K.schedules .. ':', K.schedule, id)
 end
+for _, id in ipairs(payload.endpoints) do list_again(K.endpoints, K.endpoint, id) end
 if payload.cursor then redis.call('SET', K.reconciliation, payload.cursor, 'PX', K.reconciliation_ms) end
 for _, queue in ipairs(payload.queues) do
   if recount(queue) then queues_mended = queues_mended + 1 end

@@ -1,4 +1,4 @@
-"""`python -m worker` runs the jobs of all queues; `python -m worker media reports` those of the queues named.
+"""`python -m worker` runs the jobs of the queues in QUEUES; `python -m worker media:4 'crm-*:5'` those that it names.
 
 `python -m worker --arq myapp.worker.WorkerSettings` runs the functions of an ARQ application (docs/from-arq.md).
 
@@ -9,6 +9,7 @@
 import argparse
 import asyncio
 import sys
+from collections.abc import Sequence
 
 import uvloop
 from redis.exceptions import RedisError
@@ -16,16 +17,17 @@ from redis.exceptions import RedisError
 from tasks.catalogue import load_kinds
 from tasks.outbound.client import VERSION
 from tasks.queue.process_registry import ProcessRegistry
-from tasks.queue.redis_keys import QUEUES
 from tasks.queue.start_check import StartRefusedError, fault_of
 from tasks.schedule.built_in import BUILT_IN
 from tasks.settings import Settings, load
+from tasks.settings.queues import QueueEntry, read_entries
 from tasks.storage.protocol import StorageUnavailable
 from tasks.telemetry import logs, tracing
 from worker.application.command import check_application, work_application
 from worker.application.connection import with_redis_of
 from worker.application.worker_settings import read_worker_settings
 from worker.arq_compat.worker import PressroomWorker
+from worker.attempts.queue_plan import QueuePlan
 from worker.check import check
 from worker.commands import COMMANDS, run_command
 from worker.engine import Engine
@@ -36,7 +38,9 @@ from worker.start import REFUSED_BY_SERVER, WRONG_SETTING, start
 def main() -> int:
     """Run a worker process from the command line. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m worker", description=__doc__)
-    parser.add_argument("queues", nargs="*", metavar="queue", help=f"{', '.join(QUEUES)}; all of them if none is named")
+    parser.add_argument(
+        "queues", nargs="*", metavar="queue", help="name, name:slots or pattern:slots, instead of QUEUES"
+    )
     parser.add_argument("--burst", action="store_true", help="stop once nothing is due")
     parser.add_argument("--check", action="store_true", help="run nothing; status 0 if this host's workers are alive")
     parser.add_argument("--arq", metavar="SETTINGS", help="run an ARQ application: myapp.worker.WorkerSettings")
@@ -45,9 +49,6 @@ def main() -> int:
     args = parser.parse_args()
     if args.queues and args.queues[0] in COMMANDS:
         return _run_command(*args.queues)
-    unknown = set(args.queues) - set(QUEUES)
-    if unknown:
-        parser.error(f"queue {', '.join(sorted(unknown))} does not exist; the queues are {', '.join(QUEUES)}")
     if args.arq and args.queues:
         parser.error("--arq runs the queue of its application: name no others")
     if args.pickle and not args.arq:
@@ -62,7 +63,7 @@ def main() -> int:
             return status
         logs.configure(settings)
         tracing.configure(settings.otel_exporter_otlp_endpoint, "pressroom-worker")
-        uvloop.run(work(settings, args.queues or list(QUEUES), burst=args.burst))
+        uvloop.run(work(settings, read_entries(args.queues) or settings.queues, burst=args.burst))
     except (ValueError, StartRefusedError) as error:
         print(f"worker: {error}", file=sys.stderr)  # noqa: T201 - nothing runs yet; the operator reads this
         return WRONG_SETTING if isinstance(error, ValueError) else REFUSED_BY_SERVER
@@ -94,17 +95,18 @@ def _run_command(name: str, *arguments: str) -> int:
     return 0
 
 
-async def work(settings: Settings, queues: list[str], *, burst: bool) -> None:
+async def work(settings: Settings, queues: Sequence[QueueEntry], *, burst: bool) -> None:
     """Open the resources, log what was found, and run jobs until stopped.
 
     Args:
         settings: The settings of the process.
-        queues: The queues to serve.
+        queues: The queues to serve; none are those that are always there.
         burst: Stop once nothing is due.
     """
     kinds = load_kinds(settings)
     resources = open_resources(settings, kinds)
-    concurrency = {queue: getattr(settings, f"{queue}_concurrency") for queue in queues}
+    plan = QueuePlan(queues, settings)
+    concurrency = plan.slots().concurrency
     registry = ProcessRegistry(resources.redis, settings)
     await start(resources, registry, settings, concurrency=concurrency, kinds=list(kinds))
     engine = Engine(
@@ -114,6 +116,7 @@ async def work(settings: Settings, queues: list[str], *, burst: bool) -> None:
         kinds=kinds,
         built_in=BUILT_IN,
         registry=registry,
+        plan=plan,
     )
     try:
         await PressroomWorker(engine, resources.redis, settings, kinds=kinds, burst=burst).async_run()

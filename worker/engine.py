@@ -23,6 +23,7 @@ from tasks.stopping import AGAIN_S, stop
 from worker.application.application import ArqApplication
 from worker.application.served_functions import ServedFunctions
 from worker.attempts.exchange_writer import ExchangeWriter
+from worker.attempts.queue_plan import QueuePlan
 from worker.attempts.running import SERVICE, Reason, Running
 from worker.duties.abort_watch import AbortWatch
 from worker.duties.claimer import Claimer
@@ -59,6 +60,7 @@ class Engine:
         built_in: Schedules that come with the service.
         registry: Of this process; by default one that it has not joined yet.
         application: An ARQ application whose functions it runs instead of kinds; its queue is the one of `concurrency`.
+        plan: By which its queues and slots follow what is set of queues; `concurrency` is where it begins.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Engine:
         built_in: Sequence[BuiltInSchedule] = (),
         registry: ProcessRegistry | None = None,
         application: ArqApplication | None = None,
+        plan: QueuePlan | None = None,
     ) -> None:
         self.worker_id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._settings = settings
@@ -117,6 +120,7 @@ class Engine:
             redis_health=redis_health,
             registry=registry or ProcessRegistry(redis, settings),
             serves=None if application is None else application.beats,
+            plan=plan,
         )
         self._lease_keeper = LeaseKeeper(
             redis,
@@ -147,6 +151,7 @@ class Engine:
         Args:
             burst: Stop by itself once the queues hold nothing that is due.
         """
+        await self._process_duties.learn_queues()
         log.info("worker.started", worker=self.worker_id, queues=self._running.queues)
         duties = (self._finisher, self._lease_keeper, self._abort_watch, self._waker)
         tasks = [asyncio.create_task(duty.loop(), name=type(duty).__name__) for duty in duties]

@@ -11,7 +11,7 @@ What `pressroom:queue:<queue>` has of an application's queue expires APPLICATION
 
 from typing import Final
 
-from tasks.queue.redis_keys import APPLICATION, DAY_MS, ROOT, SECOND_MS
+from tasks.queue.redis_keys import APPLICATION, DAY_MS, ROOT, SECOND_MS, arq_queue
 
 ARQ_BODY: Final = ROOT + "arq-body:"
 FUNCTIONS: Final = ROOT + "functions:"
@@ -29,8 +29,10 @@ APPLICATION_CONSTANTS: Final[dict[str, object]] = {
 }
 """What scripts know as `K.<name>`, besides SCRIPT_CONSTANTS."""
 
-OF_APPLICATIONS: Final = (
-    f"setmetatable(K.arq_queue, {{ __index = function(_, queue) return string.match(queue or '', '^{APPLICATION}(.+)$')"
-    " end })\n"
+ZSETS_BY_NAME: Final = (
+    "setmetatable(K.arq_queue, { __index = function(_, queue)\n"
+    f"  local name = string.match(queue or '', '^{APPLICATION}(.+)$')\n"
+    f"  return name or string.find(queue or '', '^[%l%d_-]+$') and '{arq_queue('')}' .. queue or nil\nend }})\n"
 )
-"""Scripts find the zset of an application's queue by its name, for there may be any number of such queues."""
+"""Scripts find the zset of any queue but the four by its name, since there may be any number: of an application, or
+made by naming it."""

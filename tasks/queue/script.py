@@ -25,10 +25,11 @@ from redis.exceptions import NoScriptError, ResponseError
 
 from tasks.queue.account_keys import ACCOUNT_CONSTANTS
 from tasks.queue.actor import ACTING
-from tasks.queue.application_keys import APPLICATION_CONSTANTS, OF_APPLICATIONS
+from tasks.queue.application_keys import APPLICATION_CONSTANTS, ZSETS_BY_NAME
 from tasks.queue.feed_keys import FEED_CONSTANTS
 from tasks.queue.memory import is_out_of_memory, memory_of, redis_full
 from tasks.queue.portal_keys import PORTAL_CONSTANTS
+from tasks.queue.queues.queue_keys import QUEUE_CONSTANTS
 from tasks.queue.redis_keys import SCRIPT_CONSTANTS
 
 FOLDER: Final = Path(__file__).parent / "lua"
@@ -40,7 +41,9 @@ NAME: Final = re.compile(r"\b[A-Za-z_]\w*")
 NO_CODE: Final = re.compile(r"--.*|'(?:[^'\\]|\\.)*'")
 """A comment, or a string."""
 CONSTANT: Final = re.compile(r"\bK\.(\w+)")
-CONSTANTS: Final = SCRIPT_CONSTANTS | ACCOUNT_CONSTANTS | FEED_CONSTANTS | PORTAL_CONSTANTS | APPLICATION_CONSTANTS
+CONSTANTS: Final = (
+    SCRIPT_CONSTANTS | ACCOUNT_CONSTANTS | FEED_CONSTANTS | PORTAL_CONSTANTS | APPLICATION_CONSTANTS | QUEUE_CONSTANTS
+)
 """What scripts know as `K.<name>`."""
 ALSO_ADDS: Final = frozenset({"verbs/reopen"})
 """A job that runs again needs about as much memory as a new one."""
@@ -190,7 +193,7 @@ def _constants(text: str) -> str:
     """The table K, with the keys and times that the text uses, and no others."""
     names = sorted(set(CONSTANT.findall(text)))
     table = f"local K = {{ {', '.join(f'{name} = {_literal(CONSTANTS[name])}' for name in names)} }}\n"
-    return table + OF_APPLICATIONS if "arq_queue" in names else table
+    return table + ZSETS_BY_NAME if "arq_queue" in names else table
 
 
 def _literal(value: object) -> str:

@@ -19,6 +19,7 @@ from tasks.settings.limits import LimitSettings
 from tasks.settings.operations import OperationSettings
 from tasks.settings.outbound import SECRET_KEY_CHARS, OutboundSettings
 from tasks.settings.owners import OPEN_OWNER, SYSTEM
+from tasks.settings.queues import QueueSettings
 from tasks.settings.server import LOOPBACK, PRIVATE, Network, ServerSettings
 from tasks.settings.service import ServiceSettings
 from tasks.settings.units import DAY_S, HOUR_S, MiB
@@ -43,6 +44,7 @@ its own machine, or store files there, so it is refused; and an empty TRUSTED_PR
 # Fields come in the order of the bases from the last to the first; the documentation shows them in this order.
 class Settings(
     OperationSettings,
+    QueueSettings,
     JobSettings,
     FileSettings,
     OutboundSettings,

@@ -21,6 +21,7 @@ from tasks.storage.open import open_storage
 from tasks.storage.protocol import Storage
 from tests.support.eventually import eventually
 from tests.support.kinds import KINDS, Anything
+from worker.attempts.queue_plan import QueuePlan
 from worker.engine import Engine
 from worker.resources import WorkerResources
 
@@ -60,6 +61,7 @@ class EngineOptions(TypedDict, total=False):
     storage: Storage | None
     outbound: Outbound | None
     built_in: Sequence[BuiltInSchedule]
+    plan: QueuePlan | None
 
 
 def engine_for(redis: ArqRedis, settings: Settings, **options: Unpack[EngineOptions]) -> Engine:
@@ -71,6 +73,7 @@ def engine_for(redis: ArqRedis, settings: Settings, **options: Unpack[EngineOpti
         concurrency=options.get("concurrency") or {"default": 10},
         kinds=options.get("kinds", KINDS),
         built_in=options.get("built_in", ()),
+        plan=options.get("plan"),
     )
 
 

@@ -14,6 +14,7 @@ from api.operations.prometheus import COUNTED
 from tasks.maintenance.alerts import NAMES as ALERT_NAMES
 from tasks.queue.account_keys import API_KEY, API_KEYS, OWNER, OWNERS, STORED, SUSPENDED
 from tasks.queue.lanes.stats import LIVE
+from tasks.queue.queues.queue_keys import MADE_QUEUES
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import (
     AFTER,
@@ -90,6 +91,7 @@ class KeyRules:
             SCHEDULES: self._schedules,
             RUNS: self._runs,
             QUEUE: self._queue,
+            MADE_QUEUES: _nothing,
             TURNS: self._turns,
             SERVICE_TURNS: self._turns,
             FULL: self._full,
@@ -200,7 +202,7 @@ class KeyRules:
 
     async def _queue(self, key: str) -> str | None:
         queue = key.removeprefix(QUEUE)
-        if queue not in QUEUES:
+        if queue not in QUEUES and await self._redis.zscore(MADE_QUEUES, queue) is None:
             return "there is no such queue"
         for state in LIVE:
             told = int(await self._redis.hget(key, f"in:{state}") or 0)

@@ -40,7 +40,7 @@ class PressroomWorker(Worker):
         self._stopping = False
         super().__init__(
             functions=[func(start_arq_job, name=name) for name in kinds],
-            queue_name=arq_queue(engine.queues[0]),
+            queue_name=arq_queue((*engine.queues, "default")[0]),
             redis_pool=redis,
             burst=burst,
             # A value above 0 selects ARQ's graceful signal handler, which is replaced below.

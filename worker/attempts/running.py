@@ -2,12 +2,13 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from tasks.telemetry.tracing import trace_id_of
+from worker.attempts.queue_plan import PlannedSlots
 
 MAX_UNWRITTEN = 2_000
 """Ended jobs whose outcome is not written yet; with this many, nothing more is claimed."""
@@ -91,6 +92,8 @@ class Running:
 
     def __init__(self, concurrency: dict[str, int], wake_event: asyncio.Event) -> None:
         self._concurrency = concurrency
+        self._shares: Mapping[str, str] = {}
+        self._shared: Mapping[str, int] = {}
         self._busy: Counter[str] = Counter()
         self._leased: Counter[str] = Counter()
         self._suspects: Counter[str] = Counter()
@@ -107,6 +110,24 @@ class Running:
         """Whether to wake the claimer once every outcome is written: a burst may be over then."""
         self.after_suspects: set[str] = set()
         """Queues whose suspects have just ended here: it is the turn of their other jobs."""
+
+    def serve(self, planned: PlannedSlots) -> None:
+        """Serve these queues from now on; the slots for the service's own work stay. May be called at any time."""
+        service = self._concurrency.get(SERVICE)
+        self._concurrency = planned.concurrency | ({} if service is None else {SERVICE: service})
+        self._shares, self._shared = planned.shares, planned.shared
+
+    @property
+    def shares(self) -> Mapping[str, str]:
+        """Queue → pattern, of the queues that share its slots."""
+        return self._shares
+
+    def shared_free(self) -> dict[str, int]:
+        """Return how many of the slots of each pattern are free."""
+        free = dict(self._shared)
+        for queue, pattern in self._shares.items():
+            free[pattern] -= self._busy[queue]
+        return {pattern: max(left, 0) for pattern, left in free.items()}
 
     @property
     def idle(self) -> bool:
@@ -147,10 +168,14 @@ class Running:
         to be written."""
         if len(self.leases) - len(self._tasks) >= MAX_UNWRITTEN:
             return dict.fromkeys(self._concurrency, 0)
-        return {
-            queue: 0 if queue in self._suspects else max(slots - self._busy[queue], 0)
-            for queue, slots in self._concurrency.items()
-        }
+        shared = self.shared_free() if self._shares else {}
+        return {queue: self._free_of(queue, slots, shared) for queue, slots in self._concurrency.items()}
+
+    def _free_of(self, queue: str, slots: int, shared: Mapping[str, int]) -> int:
+        if queue in self._suspects:
+            return 0
+        free = max(slots - self._busy[queue], 0)
+        return min(free, shared[self._shares[queue]]) if queue in self._shares else free
 
     def await_slots(self, queues: Collection[str], draining: str | None = None) -> None:
         """Wake the claimer from now on when a slot of one of these queues becomes free.
@@ -231,7 +256,10 @@ class Running:
 
     def _wake_claimer(self, queue: str) -> None:
         # A lease that is released while every slot is taken frees none: a claim would be a wasted round trip.
-        if queue in self._awaited and self._busy[queue] < self._concurrency[queue]:
+        if self._shares.get(queue) is not None:
+            # Another queue may wait for the slot; the claimer looks whether there is one.
+            self._wake_event.set()
+        elif queue in self._awaited and self._busy[queue] < self._concurrency.get(queue, 0):
             self._wake_event.set()
 
     def cancel(self, job_id: str, reason: Reason, *, attempt: int | None = None) -> None:

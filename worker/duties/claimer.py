@@ -109,6 +109,7 @@ class Claimer:
                     "queues": queues,
                     "suspecting": self._running.suspecting,
                     **self._rules,
+                    **({"shared": self._running.shared_free()} if self._running.shares else {}),
                     **self._served.left(),
                     "number": self._number,
                     "read": self._read,
@@ -136,7 +137,8 @@ class Claimer:
         if self._stopping:
             return
         free = {queue: min(left, CLAIM_AT_MOST) for queue, left in self._running.free().items()}
-        slots = self._running.slots
+        slots, shares = self._running.slots, self._running.shares
+        shared = self._running.shared_free() if shares else {}
         all_written = self._running.all_written
         after_suspects = frozenset(self._running.after_suspects)
         answer = await self._ask(
@@ -148,6 +150,7 @@ class Claimer:
                     "idle": self._running.is_clear(queue),
                     "normal": queue in after_suspects,
                     **({"service": free[SERVICE]} if queue == "default" and SERVICE in free else {}),
+                    **({"shares": shares[queue]} if queue in shares else {}),
                 }
                 for queue, left in free.items()
                 if queue != SERVICE
@@ -159,6 +162,8 @@ class Claimer:
         jobs, foreign_jobs, wait_ms = answer["jobs"], answer["foreign_jobs"], answer["wait_ms"]
         for job in jobs:
             free[job.get("pool") or job["queue"]] -= 1
+            if job["queue"] in shares and not job.get("pool"):
+                shared[shares[job["queue"]]] -= 1
         for job in foreign_jobs:
             body = job["body"].encode(errors="surrogateescape") if "body" in job else None
             await self._served.adopt(job["id"], job["queue"], body, score=int(job["score"]))
@@ -171,7 +176,8 @@ class Claimer:
         # slot, and one whose suspects are to run until its other jobs have ended here.
         draining = answer.get("draining")
         suspecting = {job["queue"] for job in jobs if job.get("suspect")}
-        full = [queue for queue, left in free.items() if left == 0 or queue in suspecting]
+        used_up = {queue for queue, pattern in shares.items() if shared[pattern] <= 0}
+        full = [queue for queue, left in free.items() if left == 0 or queue in suspecting or queue in used_up]
         listen = [queue for queue in free if queue not in (SERVICE, draining, *full)]
         seconds = self._served.look_s if wait_ms < 0 else min(self._served.look_s, wait_ms / 1000)
         await self._wait(awaited=full, draining=draining, listen=listen, seconds=seconds)
@@ -234,4 +240,4 @@ class Claimer:
 
     def _has_slot(self, queues: list[str]) -> bool:
         free = self._running.free()
-        return any(free[queue] for queue in queues)
+        return any(free.get(queue) for queue in queues)

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
+import structlog
 from arq.constants import health_check_key_suffix
 from redis.asyncio import Redis
 
@@ -25,12 +26,16 @@ from tasks.queue.redis_keys import (
 )
 from tasks.queue.script import Script
 from tasks.queue.watch.workers import MAX_RUNNING_JOBS, RunningJob, WorkerRecord
+from tasks.settings import SYSTEM
 from tasks.storage.protocol import Storage, StorageUnavailable
 from worker.attempts.memory import measure
+from worker.attempts.queue_plan import QueuePlan
 from worker.attempts.running import Running
 from worker.duties.loop_watch import LoopWatch
 from worker.redis_health import RedisHealth
 from worker.sandbox.isolation.parts import lacking_here
+
+log = structlog.get_logger()
 
 STORAGE_CHECK_S = 1.0
 """Seconds for which a beat waits to learn whether a storage that has failed works again."""
@@ -49,6 +54,7 @@ class Heartbeat:
         loop_watch: Measures how late the event loop is.
         serves: What the beat says besides: `checks`, keys that `arq --check` reads, and the `functions` of an ARQ
             application.
+        plan: The queues that it serves, where these may change: each beat looks which there are.
     """
 
     def __init__(
@@ -61,6 +67,7 @@ class Heartbeat:
         registry: ProcessRegistry,
         loop_watch: LoopWatch,
         serves: Mapping[str, Any] | None = None,
+        plan: QueuePlan | None = None,
     ) -> None:
         self._redis = redis
         self._storage = storage
@@ -72,6 +79,8 @@ class Heartbeat:
         self._started_at = clock.now_ms()
         self._loop_watch = loop_watch
         self._serves = serves or {}
+        self._plan = plan
+        self._refused: set[str] = set()
         self._sandbox_lacks = lacking_here()
         self._slots = Script(redis, "run/slots")
 
@@ -102,8 +111,25 @@ class Heartbeat:
                 **self._serves,
             }
         )
-        await self._slots({"worker": self._worker_id, "slots": self._running.slots})
+        await self.note_slots()
         await self._registry.beat(now)
+
+    async def note_slots(self) -> None:
+        """Say how many slots each queue has here, and learn which queues there are.
+
+        Raises:
+            redis.exceptions.RedisError: Redis does not answer.
+        """
+        payload = {"worker": self._worker_id, "slots": self._running.slots}
+        if self._plan is None:
+            await self._slots(payload)
+            return
+        made = {"named": self._plan.named, "max_queues": self._plan.max_queues, "owner": SYSTEM}
+        answer = await self._slots({**payload, **made})
+        self._running.serve(self._plan.slots(answer["queues"]))
+        if refused := set(answer["refused"]) - self._refused:
+            log.warning("worker.too_many_queues", queues=sorted(refused), hint="raise MAX_QUEUES, or name fewer queues")
+            self._refused |= refused
 
     async def _record(self, now: int) -> WorkerRecord:
         memory = await asyncio.to_thread(measure)
@@ -114,6 +140,7 @@ class Heartbeat:
             pid=os.getpid(),
             version=VERSION,
             queues=tuple(self._running.queues),
+            patterns=self._plan.patterns if self._plan else (),
             started_ms=self._started_at,
             beat_ms=now,
             running=len(self._running.ids),

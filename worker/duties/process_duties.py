@@ -1,6 +1,7 @@
 """The duties of every process that runs jobs, whether the engine gives it jobs or ARQ's own worker does."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from tasks.queue.memory import MemoryWatch
 from tasks.queue.process_registry import ProcessRegistry
 from tasks.schedule.store import BuiltInSchedule
 from tasks.settings import Settings
+from worker.attempts.queue_plan import QueuePlan
 from worker.attempts.running import Running
 from worker.duties.heartbeat import Heartbeat
 from worker.duties.loop_watch import LoopWatch
@@ -37,6 +39,7 @@ class ProcessDuties:
         redis_health: Shared by the duties.
         registry: Of this process.
         serves: What the heartbeat says besides.
+        plan: The queues that the process serves, where these may change.
     """
 
     def __init__(
@@ -51,14 +54,20 @@ class ProcessDuties:
         redis_health: RedisHealth,
         registry: ProcessRegistry,
         serves: Mapping[str, Any] | None = None,
+        plan: QueuePlan | None = None,
     ) -> None:
         redis = resources.redis
         self.loop_watch = LoopWatch()
         self.ticker = Ticker(redis, settings, built_in, redis_health, counted(kinds))
         self._heartbeat = Heartbeat(
-            redis, resources.storage, worker_id, running, redis_health, registry, self.loop_watch, serves
+            redis, resources.storage, worker_id, running, redis_health, registry, self.loop_watch, serves, plan
         )
         self._memory_watch = MemoryWatch(redis, settings)
+
+    async def learn_queues(self) -> None:
+        """Learn which queues there are, before the first job is claimed. Without Redis the first beat does."""
+        with contextlib.suppress(*REDIS_ERRORS):
+            await self._heartbeat.note_slots()
 
     def start(self) -> list["asyncio.Task[None]"]:
         """Start them. Each ends by itself only when it fails."""

@@ -34,6 +34,7 @@ class WorkerRecord:
     lag_ms: the longest delay of its event loop since the beat before.
     storage_away_ms: since when the storage has failed for it; None if it works.
     sandbox_lacks: what its system lacks to keep the sandbox apart, such as "landlock".
+    patterns: of the queues that it serves as soon as they are made, such as "crm-*".
     beat_ms, started_ms, storage_away_ms: milliseconds since 1970.
     """
 
@@ -51,6 +52,7 @@ class WorkerRecord:
     lag_ms: float = 0
     storage_away_ms: int | None = None
     sandbox_lacks: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -60,7 +62,7 @@ class WorkerRecord:
         """Read a beat of this version or of another: during a deploy there are two."""
         told: dict[str, Any] = json.loads(text)
         doing = tuple(RunningJob(**_known(RunningJob, one)) for one in told.get("doing", ()))
-        lists = {"queues": tuple(told["queues"]), "sandbox_lacks": tuple(told.get("sandbox_lacks", ()))}
+        lists = {name: tuple(told.get(name, ())) for name in ("queues", "sandbox_lacks", "patterns")}
         return cls(**{**_known(cls, told), **lists, "doing": doing})
 
 

@@ -1,6 +1,7 @@
 """The layout of Redis keys, literally: processes of the last release read what those of the next one write."""
 
 from tasks.queue import account_keys, application_keys, portal_keys, redis_keys
+from tasks.queue.queues import queue_keys
 from tasks.queue.redis_keys import QUEUES, arq_queue
 
 NAMES = {
@@ -84,15 +85,14 @@ NAMES = {
     "ARQ_BODY": "arq-body:",
     "FUNCTIONS": "functions:",
     "ARQ_WORKER": "arq-worker:",
+    "MADE_QUEUES": "queues",
 }
 
 
 def test_our_keys_begin_as_they_always_did() -> None:
-    keys = {
-        name: value
-        for name, value in (vars(redis_keys) | vars(account_keys) | vars(portal_keys) | vars(application_keys)).items()
-        if str(value).startswith("pressroom:")
-    }
+    modules = (redis_keys, account_keys, portal_keys, application_keys, queue_keys)
+    named = {name: value for module in modules for name, value in vars(module).items()}
+    keys = {name: value for name, value in named.items() if str(value).startswith("pressroom:")}
     assert keys.pop("ROOT") == "pressroom:"
     assert {name: key.removeprefix("pressroom:") for name, key in keys.items()} == NAMES
 

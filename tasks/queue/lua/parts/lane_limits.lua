@@ -47,3 +47,14 @@ local function cap_of(lane, own, one_at_a_time)
   local cap = payload.receiver_cap
   return own and (tonumber(own) < cap or cap == 0) and tonumber(own) or cap
 end
+
+-- Queues that a worker serves by one pattern share its slots: payload.shared {pattern → free slots}, queue.shares (its
+-- pattern; nil: it has its slots for itself).
+
+local function shared_room(queue)
+  return queue.shares and math.min(queue.free, payload.shared[queue.shares]) or queue.free
+end
+
+local function spend_shared(queue, jobs)
+  if queue.shares then payload.shared[queue.shares] = payload.shared[queue.shares] - jobs end
+end

@@ -3,11 +3,12 @@
 -- A worker asks for work: timers that are due are handled, lanes take turns, and what can start now starts.
 -- payload: worker, queues {{name, free, slots, idle (it runs none of its jobs and has no end of one to write), normal
 -- (no suspects this time: it is the others' turn), service (slots for the service's own work, which no pause holds
--- back; nil: none)}, …}, suspecting (it runs suspects), io_bound {kind → true}, keep, functions {name → true} (of the
--- ARQ application that it runs; nil: it runs kinds), left {id → true} (foreign jobs that it leaves to other workers),
--- lane_cap, auto (whether an owner has its share of a queue instead), receiver_cap, owner_cap (deliveries of one owner;
--- 0: any number); from workers that number their claims also number, read (the number of the last claim whose answer
--- the worker has read), renewed (when it last renewed its leases, or took the first, in ms).
+-- back; nil: none), shares}, …} and shared (`shared_room`), suspecting (it runs suspects), io_bound {kind → true},
+-- keep, functions {name → true} (of the ARQ application that it runs; nil: it runs kinds), left {id → true} (foreign
+-- jobs that it leaves to other workers), lane_cap, auto (whether an owner has its share of a queue instead),
+-- receiver_cap, owner_cap (deliveries of one owner; 0: any number); from workers that number their claims also number,
+-- read (the number of the last claim whose answer the worker has read), renewed (when it last renewed its leases, or
+-- took the first, in ms).
 -- Answers jobs {{id, queue, kind, owner, params, attempt, tries, created_at, started_at, request_id, traceparent,
 -- tracestate, destination, suspect, io_bound, pool, due_at}, …} (the last eight where there are such; pool: 'service'
 -- if it takes such a slot; beside a suspect no other job of its queue may start), foreign_jobs {{id, queue, score (when
@@ -341,9 +342,10 @@ end
 local is_paused, turns, activities, suspended, leaves_some, suspecting = {}, {}, {}, {}, {}, payload.suspecting
 for _, queue in ipairs(payload.queues) do
   local name = queue.name
-  local paused, turn, seen, patience, slots, one, one_at, two, two_at, owners_suspended = unpack(redis.call('HMGET',
-    K.queue .. name, 'paused', 'turn', 'seen', 'patience', 'slots', 'active_owner', 'active_at', 'active_owner2',
-    'active_at2', 'suspended'))
+  local paused, turn, seen, patience, slots, one, one_at, two, two_at, owners_suspended, most, running =
+    unpack(redis.call('HMGET', K.queue .. name, 'paused', 'turn', 'seen', 'patience', 'slots', 'active_owner',
+      'active_at', 'active_owner2', 'active_at2', 'suspended', 'max_running', 'in:running'))
+  if most then queue.free = math.min(queue.free, tonumber(most) - tonumber(running or 0)) end
   if owners_suspended then load_seldom() end
   suspended[name] = owners_suspended
   activities[name] = activity_of(name, queue.slots, slots, one, one_at, two, two_at)
@@ -359,12 +361,15 @@ for _, queue in ipairs(payload.queues) do
   end
   if not (paused or suspecting or queue.normal) and queue.free > 0 then
     suspecting = claim_suspects(queue) and name
+    spend_shared(queue, #jobs)
   end
 end
 for _, queue in ipairs(payload.queues) do
-  local name, turn, activity = queue.name, turns[queue.name], activities[queue.name]
-  if queue.free > 0 and suspecting ~= name and not is_paused[name] then
-    turn = serve(name, K.turns .. name, queue.free, turn, activity, suspended[name])
+  local name, turn, activity, began = queue.name, turns[queue.name], activities[queue.name], #jobs
+  local free = shared_room(queue)
+  if free > 0 and suspecting ~= name and not is_paused[name] then
+    turn = serve(name, K.turns .. name, free, turn, activity, suspended[name])
+    spend_shared(queue, #jobs - began)
   end
   if queue.service then
     pool = 'service'

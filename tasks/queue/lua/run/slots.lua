@@ -1,6 +1,17 @@
+-- needs: queues/made
 -- A worker says how many jobs of each queue it runs at once. Each queue's hash has the sum over the workers that are
--- alive: from it follows an owner's share. payload: worker, slots {queue → number}. Answers the sums.
-local sums = {}
+-- alive: from it follows an owner's share. payload: worker, slots {queue → number}, named {queue, …} (that it makes, by
+-- serving them by name), max_queues (how many may be made), and owner (who makes them). Answers queues {{name,
+-- concurrency, rank}, …} (all of the service; the last two where they are set) and refused {queue, …} (of those named,
+-- which are too many).
+local refused, queues = {}, {}
+for _, queue in ipairs(payload.named or {}) do
+  if find_queue_refusal(queue, payload.owner, payload.max_queues) then
+    refused[#refused + 1] = queue
+  else
+    make_queue(queue, payload.owner)
+  end
+end
 for queue, slots in pairs(payload.slots) do
   local key, sum = K.slots .. queue, 0
   redis.call('HSET', key, payload.worker, slots)
@@ -15,6 +26,9 @@ for queue, slots in pairs(payload.slots) do
   end
   redis.call('PEXPIRE', key, K.worker_record_ms)
   redis.call('HSET', K.queue .. queue, 'slots', sum)
-  sums[queue] = sum
 end
-return cmsgpack.pack(sums)
+for n, queue in ipairs(payload.named and all_queues() or {}) do
+  local concurrency, rank = unpack(redis.call('HMGET', K.queue .. queue, 'concurrency', 'rank'))
+  queues[n] = { name = queue, concurrency = tonumber(concurrency or nil), rank = rank or nil }
+end
+return cmsgpack.pack({ queues = queues, refused = refused })

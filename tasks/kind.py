@@ -244,7 +244,7 @@ class JobContext(Generic[P]):
     kinds: Mapping[str, "Kind[Any]"] = field(default_factory=dict)
 
 
-SubmitOption = Literal["name", "priority", "delay", "run_at", "after", "batch", "notify"]
+SubmitOption = Literal["name", "priority", "delay", "run_at", "after", "run_if", "batch", "notify"]
 SUBMIT_OPTIONS: frozenset[SubmitOption] = frozenset(get_args(SubmitOption))
 """Everything that `POST /v1/jobs` may say of a job besides its kind and params."""
 

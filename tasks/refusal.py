@@ -72,6 +72,7 @@ CODES: dict[str, str] = {
     "cancelled": "The job was cancelled by a request.",
     "failed": "The job failed with an unexpected error in all its attempts.",
     "prerequisite_failed": "A job that had to succeed first did not succeed.",
+    "not_needed": "A job that runs only if another fails was not needed, since that one succeeded.",
     "batch_incomplete": "Some jobs of the batch did not succeed.",
     "record_incomplete": "The job's record lacks data that the job needs. Submit the job again.",
     "batch_open": "A job cannot wait for a batch that is not sealed.",

@@ -21,7 +21,7 @@ from tasks.public_files.urls import FileUrls, PublicFiles
 from tasks.queue.actor import act_as
 from tasks.queue.jobs.enqueue import Submission, Submitted
 from tasks.queue.memory import memory_of, redis_full
-from tasks.queue.records.record import Priority
+from tasks.queue.records.record import Priority, RunIf
 from tasks.refusal import Refusal
 from tasks.webhook.notify_url import seal_notify
 
@@ -36,6 +36,7 @@ class RequestedOptions(TypedDict, total=False):
     delay_ms: int
     run_at_ms: int | None
     after: tuple[str, ...]
+    run_if: RunIf
     batch: str | None
     notify: str | None
     tags: tuple[str, ...]

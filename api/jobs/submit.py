@@ -45,7 +45,7 @@ class JobRequest(LabelFields, OutputOptions):
     after: Annotated[str | None, BeforeValidator(_ids_as_text, json_schema_input_type=list[str] | str | None)] = Field(
         None,
         max_length=40 * MAX_AFTER,
-        description="Ids of jobs that must succeed first. If one of them fails, this job fails.",
+        description="Ids of jobs that must end first; `run_if` says how.",
     )
     notify: Annotated[str | None, BeforeValidator(_notify_as_text, json_schema_input_type=Notify | str | None)] = Field(
         None, max_length=4_000, description=DESCRIPTION

@@ -24,11 +24,16 @@ from api.labels import (
     read_metadata,
     read_tags,
 )
-from tasks.queue.records.record import Priority
+from tasks.queue.records.record import Priority, RunIf
 from tasks.refusal import Refusal
 
 MAX_AFTER = 100
 """The number of jobs that `after` may name."""
+RUN_IF: Final = (
+    "For which end of the jobs in `after` this one waits. `success`: all of them must succeed; if one does not, this "
+    "job fails. `failure`: all of them must fail or be cancelled; if one succeeds, this job is not needed, and is "
+    "cancelled with the code `not_needed`. `any`: all of them must have ended."
+)
 
 MAX_KEY_CHARS = 255
 IDEMPOTENCY_KEY: Final = {
@@ -139,8 +144,9 @@ class SubmitOptions(LabelQuery):
     after: str | None = Field(
         None,
         max_length=40 * MAX_AFTER,
-        description="Ids of jobs, separated by commas, that must succeed first. If one of them fails, this job fails.",
+        description="Ids of jobs, separated by commas, that must end first; `run_if` says how.",
     )
+    run_if: Annotated[RunIf, Field(description=RUN_IF)] = RunIf.SUCCESS
     batch: str | None = Field(None, max_length=64, description="The id of the open batch that the job joins.")
 
     @property
@@ -179,6 +185,7 @@ class SubmitOptions(LabelQuery):
             "run_at_ms": timing.run_at_ms,
             "priority": self.priority,
             "after": after or (),
+            "run_if": self.run_if,
             "batch": self.batch,
             "idempotency_key": idempotency_key,
         }

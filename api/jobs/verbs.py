@@ -101,6 +101,12 @@ async def retry_job(request: Request, job_id: JobId) -> Response:
             f"Job {job_id!r} comes after a job that did not succeed. Retry that one: once it has succeeded, this one "
             "runs by itself.",
         )
+    if answer == "not_needed":
+        raise Refusal(
+            "not_retryable",
+            f"Job {job_id!r} was not needed, since a job that it comes after ended in another way. Submit it again "
+            "without 'after'.",
+        )
     if answer == "unknown":
         raise Refusal(
             "not_retryable",

@@ -20,7 +20,7 @@ from tasks.kind import variant_of
 from tasks.picture_result.view import shown_result
 from tasks.public_files.urls import FileUrls
 from tasks.queue.jobs.job_store import RETRYABLE
-from tasks.queue.records.record import Priority, Record, State
+from tasks.queue.records.record import Priority, Record, RunIf, State
 
 EXAMPLE_JOB = "5e6b1f0c9a7d4e2f8b3c6a1d0e9f7b42"
 EXAMPLE_UPLOAD = "0b8f5c1d7e3a49c2a6d4e9f1b2c3d4e5"
@@ -173,7 +173,10 @@ class Job(BaseModel):
     jobs: dict[State, int] | None = Field(None, description="Only for a batch: the number of its jobs in each state.")
     batch: str | None = Field(None, description="The id of the batch that it belongs to.")
     schedule: str | None = Field(None, description="The id of the schedule that submitted it.")
-    after: list[str] | None = Field(None, description="Ids of the jobs that must succeed before it starts.")
+    after: list[str] | None = Field(None, description="Ids of the jobs that must end before it starts.")
+    run_if: RunIf | None = Field(
+        None, description="For which end of them it waits: absent for `success`, else `failure` or `any`."
+    )
     warnings: Warnings = None
     waiting_for: list[WaitingFor] | None = Field(
         None,
@@ -254,6 +257,7 @@ def job_of(record: Record, caller: Caller, *, urls: FileUrls | None = None, with
         batch=record.batch,
         schedule=record.schedule,
         after=list(record.after) or None,
+        run_if=None if record.run_if is RunIf.SUCCESS else record.run_if,
         tags=list(record.tags) or None,
         metadata=dict(record.metadata) or None,
         links=_links(record, place),

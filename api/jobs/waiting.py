@@ -34,7 +34,7 @@ class WaitingFor(BaseModel):
     """Something that a job waits for."""
 
     reason: Reason = Field(
-        description="`due_time`: it is not due before `until`. `prerequisites`: `jobs` must succeed first. "
+        description="`due_time`: it is not due before `until`. `prerequisites`: `jobs` must end first. "
         "`owner_suspended`: its owner is suspended, since `since`. "
         "`paused_queue`: its queue is paused, since `since`. `no_worker`: no worker serves its queue, or has its "
         "function. `parked_lane`: its endpoint keeps failing or asked for a pause, until `until`. "

@@ -18,7 +18,7 @@ from tasks.queue.jobs.submit_limits import REASONS, SubmitLimits
 from tasks.queue.lanes.lane_id import lane_of
 from tasks.queue.records import indexes
 from tasks.queue.records.list import read
-from tasks.queue.records.record import Priority, Record, State, new_id
+from tasks.queue.records.record import Priority, Record, RunIf, State, new_id
 from tasks.queue.script import Script
 from tasks.refusal import Refusal
 from tasks.settings import SYSTEM, Settings
@@ -48,7 +48,8 @@ class Submission:
         traceparent, tracestate: W3C trace that the job is part of; None is the trace of the submitter.
         address: Base URL under which the sender reaches this service, for links.
         notify: JSON of the URL that is told of the job's end: {"url": …, "secret": encrypted or absent}.
-        after: Ids of jobs that must succeed first.
+        after: Ids of jobs that must end first.
+        run_if: For which end of them it waits.
         batch: Id of an open batch that this job joins.
         event_type: Of an event: its type, by which its deliveries are counted before they are made.
         channel: Of an event: its channel, for the same.
@@ -84,6 +85,7 @@ class Submission:
     address: str | None = None
     notify: str | None = None
     after: tuple[str, ...] = ()
+    run_if: RunIf = RunIf.SUCCESS
     batch: str | None = None
     event_type: str | None = None
     channel: str | None = None
@@ -307,6 +309,9 @@ class Enqueuer:
             job["run_at"] = submission.run_at_ms
         if submission.after:
             job["after"] = list(dict.fromkeys(submission.after))
+            if submission.run_if is not RunIf.SUCCESS:
+                job["run_if"] = submission.run_if.value
+                job["fields"] += ["run_if", submission.run_if.value]
         if submission.batch:
             job["batch"] = submission.batch
         if submission.event_type:
@@ -341,7 +346,9 @@ def _refusal(answer: dict[str, Any], submission: Submission) -> Exception:
             field = "batch" if job_id == submission.batch else "after"
             return Refusal("not_found", f"{field}: Job {job_id!r} was not found.", field=field)
         case {"answer": "ended", "id": job_id, "state": state}:
-            return Refusal("prerequisite_failed", f"after: Job {job_id!r} is {state}. Retry it first.", field="after")
+            not_needed = submission.run_if is RunIf.FAILURE
+            cure = "A job that runs only if it fails is not needed." if not_needed else "Retry it first."
+            return Refusal("prerequisite_failed", f"after: Job {job_id!r} is {state}. {cure}", field="after")
         case {"answer": "open", "id": job_id}:
             return Refusal("batch_open", f"after: Batch {job_id!r} is open. Seal it first.", field="after")
         case {"answer": "sealed", "id": job_id}:

@@ -51,6 +51,14 @@ class Priority(StrEnum):
         return list(Priority).index(self)
 
 
+class RunIf(StrEnum):
+    """For which end of the jobs that a job comes after it waits."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    ANY = "any"
+
+
 APPLICATION_FIELDS: Final = b"arq_"
 """How the fields of a record begin that only clients of an ARQ application read: bytes in its own serialization."""
 TALLY: Final = "tally:"
@@ -80,7 +88,8 @@ class Record:
         schedule: Id of the schedule whose run the job is.
         schedule_due_at: When that run was due.
         jobs: Of a batch that was sent as one request, the ids of its jobs in order.
-        after: Ids of jobs that had to succeed first.
+        after: Ids of jobs that had to end first.
+        run_if: For which end of them it waited.
         blobs: SHA-256 hashes of the files that it reads.
         tags: By which its sender finds it.
         metadata: What its sender noted on it.
@@ -118,6 +127,7 @@ class Record:
     schedule_due_at: int | None = None
     jobs: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
+    run_if: RunIf = RunIf.SUCCESS
     blobs: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -180,6 +190,7 @@ class Record:
             schedule_due_at=number("schedule_due_at"),
             jobs=tuple(loaded("jobs") or ()),
             after=tuple(loaded("after") or ()),
+            run_if=RunIf(text.get("run_if", RunIf.SUCCESS)),
             blobs=tuple(text.get("blobs", "").split()),
             tags=tuple(loaded("tags") or ()),
             metadata=loaded("metadata") or {},

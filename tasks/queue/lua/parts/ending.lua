@@ -1,4 +1,4 @@
--- needs: announcements blobs counters indexes lanes records
+-- needs: announcements blobs counters indexes lanes prerequisites records
 -- How jobs end, and what follows from their end. payload.keep: how long ended jobs are kept
 -- (tasks/queue/jobs/retention.py).
 
@@ -36,31 +36,41 @@ local function free_later(id, first, state, keep_ms)
   redis.call('PEXPIRE', K.freed_by .. first, keep_ms)
 end
 
--- A job that had to succeed before this one did not. state: in which it ended.
-local function close_prerequisite_failed(job, first, state)
-  free_later(job.id, first, state, payload.keep.failed)
-  close_with_error(job, job.attempt, 'failed', 'prerequisite_failed',
-    'Job ' .. first .. ', which had to succeed first, is ' .. state .. '.')
+-- A job waited for an end of another that did not come. That is its failure if it needed a success which may come yet,
+-- after a retry; else nothing went wrong. state: in which the other ended.
+local function close_unmet(job, first, state)
+  local wanted_success = not job.run_if and state ~= 'skipped'
+  if wanted_success or state == 'gone' then
+    if wanted_success then free_later(job.id, first, state, payload.keep.failed) end
+    close_with_error(job, job.attempt, 'failed', 'prerequisite_failed',
+      'Job ' .. first .. ', which had to ' .. (job.run_if and 'end' or 'succeed') .. ' first, is ' .. state .. '.')
+    return
+  end
+  if job.batch and redis.call('EXISTS', K.job .. job.batch) == 1 then
+    redis.call('HINCRBY', K.job .. job.batch, 'skipped', 1)
+  end
+  close_with_error(job, job.attempt, 'cancelled', 'not_needed',
+    'Job ' .. first .. ' ' .. (state == 'skipped' and 'was not needed' or 'has succeeded') .. ', so neither was this.')
 end
 
--- job.lost: id and state of a job that did not succeed, for which this one waited.
+-- job.lost: id and state of a job that did not end as this one waited for.
 local function close_lost(job)
-  close_prerequisite_failed(job, string.match(job.lost, '^(%S+) (%S+)$'))
+  close_unmet(job, string.match(job.lost, '^(%S+) (%S+)$'))
 end
 
--- Jobs that wait for this one are told: their timers are due when the last that they wait for has succeeded, or one
--- that did not. A few in one call: the timer of the ended job itself brings the rest, and a chain of them takes a claim
+-- Jobs that wait for this one are told: their timers are due when the last that they wait for has ended as they need it,
+-- or one that did not. A few in one call: the timer of the ended job itself brings the rest, and a chain of them takes a claim
 -- for each.
 local after_left = 50
-local function release_waiting(job, state)
+local function release_waiting(job, state, code)
   local some = after_left > 0 and redis.call('SPOP', K.after .. job.id, after_left) or {}
   after_left = after_left - #some
   for _, id in ipairs(some) do
     local later = read(id)
     if later and later.state == 'scheduled' and later.awaits > 0 then
       local due = now
-      if state ~= 'succeeded' then
-        redis.call('HSET', K.job .. id, 'lost', job.id .. ' ' .. state)
+      if not is_met(later.run_if, end_of(state, code)) then
+        redis.call('HSET', K.job .. id, 'lost', job.id .. ' ' .. end_of(state, code))
       elseif redis.call('HINCRBY', K.job .. id, 'awaits', -1) == 0 then
         due = math.max(now, tonumber(redis.call('HGET', K.job .. id, 'due_at')))
         redis.call('HSET', K.job .. id, 'due_at', due)
@@ -92,21 +102,23 @@ local function release_waiting(job, state)
   end
 end
 
--- A batch ends with the last of its jobs, once no more can join it. It succeeds if all of them did, and is cancelled if
--- that was asked for.
-local BATCH_FIELDS = { 'state', 'open', 'total', 'cancelling', 'tally:succeeded', 'tally:failed', 'tally:cancelled' }
+-- A batch ends with the last of its jobs, once no more can join it. It succeeds if all of them did but those that were
+-- not needed, and is cancelled if that was asked for.
+local BATCH_FIELDS = { 'state', 'open', 'total', 'cancelling', 'skipped', 'tally:succeeded', 'tally:failed',
+  'tally:cancelled' }
 local function close_batch(id)
   local batch = fields_of(K.job .. id, BATCH_FIELDS)
   local succeeded, cancelled = tonumber(batch['tally:succeeded'] or 0), tonumber(batch['tally:cancelled'] or 0)
-  local unsuccessful = tonumber(batch['tally:failed'] or 0) + cancelled
-  local ended = succeeded + unsuccessful
+  local skipped = tonumber(batch.skipped or 0)
+  local unsuccessful = tonumber(batch['tally:failed'] or 0) + cancelled - skipped
+  local ended = succeeded + unsuccessful + skipped
   if batch.state ~= 'running' or batch.open or ended < tonumber(batch.total) then return end
   redis.call('PEXPIRE', K.jobs .. 'batch/' .. id,
     math.max(payload.keep.succeeded, payload.keep.failed) + payload.keep.tombstone)
-  if cancelled > 0 and batch.cancelling then
-    close_cancelled(read(id), 'Cancelled, and with it ' .. cancelled .. ' of its jobs.')
+  if cancelled > skipped and batch.cancelling then
+    close_cancelled(read(id), 'Cancelled, and with it ' .. (cancelled - skipped) .. ' of its jobs.')
   elseif unsuccessful == 0 then
-    close(read(id), 0, 'succeeded', cmsgpack.pack({ total = succeeded }), {})
+    close(read(id), 0, 'succeeded', cmsgpack.pack({ total = ended }), {})
   else
     close_with_error(read(id), 0, 'failed', 'batch_incomplete',
       unsuccessful .. ' of its ' .. ended .. ' jobs did not succeed.')
@@ -184,6 +196,6 @@ function close(job, attempt, state, value, fields, arq_result)
     .. (type(value) == 'string' and value or cmsgpack.pack(value)) .. cmsgpack.pack('k') .. '\128'
   if result then redis.call('SET', K.arq_result .. job.id, result, 'PX', K.arq_result_ms) end
   announce_end(job, state)
-  if job.awaited then release_waiting(job, state) end
+  if job.awaited then release_waiting(job, state, type(value) == 'table' and value[1]) end
   if job.batch then close_batch(job.batch) end
 end

@@ -42,10 +42,11 @@ local function activity_in(queue)
   return activities[queue]
 end
 
+local HAS_ENDED = { succeeded = true, failed = true, cancelled = true }
 local function prerequisites(after)
   local jobs = {}
   for _, id in ipairs(cjson.decode(after or '[]')) do
-    if redis.call('HGET', K.job .. id, 'state') ~= 'succeeded' then jobs[#jobs + 1] = id end
+    if not HAS_ENDED[redis.call('HGET', K.job .. id, 'state')] then jobs[#jobs + 1] = id end
   end
   return jobs
 end

@@ -1,13 +1,14 @@
--- needs: blobs creation owners/rates owners/waiting
+-- needs: blobs creation owners/rates owners/waiting prerequisites
 -- seldom: accounts/audit owners/upload_tokens
 -- A submit: records, ARQ jobs, lanes or timers, indexes, idempotency key and wake signal together.
--- payload: jobs {what `create` takes, …}, batch (what `create_batch` takes of a batch that they make) or nil,
+-- payload: jobs {what `create` takes, and run_if (`is_met`) or nil, …}: one that others wait for comes before them; batch
+-- (what `create_batch` takes of a batch that they make) or nil,
 -- idempotency {key, content, ttl_ms} or nil, upload_token (the id of the token that it comes with) or nil, token_upload
 -- (the upload that has the token's use) or nil, seen (of `find_swept`) or nil, and the limits (`find_excess`).
 -- Answers answer and id, where answer is
 --   'created' (id: of the batch, or of the one job; now), 'same' or 'reused' (the key belongs to job id), 'full',
 --   'owner_full' or 'too_fast' (`find_excess`), 'redis_full', 'known' (there is a job of this id), 'unknown' (no such
---   batch, or job that was to come first), 'ended' (the job that was to come first did not succeed: state), 'open' (the
+--   batch, or job that was to come first), 'ended' (the job that was to come first did not end so: state), 'open' (the
 --   batch that was to come first takes more jobs), 'sealed' (the batch takes no more jobs), 'token_gone' or
 --   'token_used' (`find_token_over`), 'swept' (blob, mark, left_ms: look whether it is there, and repeat this).
 local jobs, batch, idempotency = payload.jobs, payload.batch, payload.idempotency
@@ -27,18 +28,24 @@ local function find_repeat()
   end
 end
 
--- Leaves in job.after those that have not ended.
+local HAS_ENDED = { succeeded = true, failed = true, cancelled = true }
+
+-- Leaves in job.after those that have not ended, and those that are made by this call, before it.
+local made = {}
 local function check_prerequisites(job)
   local after = {}
   for _, id in ipairs(job.after or {}) do
-    local its_owner, state, open = unpack(redis.call('HMGET', K.job .. id, 'owner', 'state', 'open'))
-    if its_owner ~= owner then return { answer = 'unknown', id = id } end
+    local its_owner, state, open, code = unpack(redis.call('HMGET', K.job .. id, 'owner', 'state', 'open', 'code'))
+    if not made[id] and its_owner ~= owner then return { answer = 'unknown', id = id } end
     -- A job that joins the batch later might wait for this very job.
     if open then return { answer = 'open', id = id } end
-    if state == 'failed' or state == 'cancelled' then return { answer = 'ended', id = id, state = state } end
-    if state ~= 'succeeded' then after[#after + 1] = id end
+    if not HAS_ENDED[state] then
+      after[#after + 1] = id
+    elseif not is_met(job.run_if, end_of(state, code)) then
+      return { answer = 'ended', id = id, state = state }
+    end
   end
-  job.after = after
+  job.after, made[job.id] = after, true
 end
 
 local function check_batch(id)

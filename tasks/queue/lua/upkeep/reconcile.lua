@@ -1,4 +1,4 @@
--- needs: arq blobs counters ending indexes lane_ids lanes owners/everyones records
+-- needs: arq blobs counters ending indexes lane_ids lanes owners/everyones prerequisites records
 -- Repairs what lacks something: a key that expired, was evicted or deleted, or an older snapshot of Redis.
 -- payload: ids, lanes {{queue, name}, …}, schedules {id, …}, endpoints {id, …}, queues {name, …}, owner (of jobs that
 -- have lost theirs, and of built-in schedules),
@@ -92,18 +92,18 @@ local function recount_awaited(job)
   local live, lost = 0, nil
   for _, first in ipairs(cjson.decode(redis.call('HGET', K.job .. job.id, 'after') or '[]')) do
     calls = calls + CALLS.first
-    local state = redis.call('HGET', K.job .. first, 'state')
+    local state, code = unpack(redis.call('HMGET', K.job .. first, 'state', 'code'))
     if LIVE[state] then
       live = live + 1
       redis.call('SADD', K.after .. first, job.id)
       redis.call('HSET', K.job .. first, 'awaited', 1)
-    elseif state ~= 'succeeded' then
-      lost = { id = first, state = state or 'gone' }
+    elseif not is_met(job.run_if, end_of(state, code)) then
+      lost = { id = first, state = end_of(state, code) or 'gone' }
     end
   end
   if live >= job.awaits then return 'fine' end
   if lost then
-    close_prerequisite_failed(job, lost.id, lost.state)
+    close_unmet(job, lost.id, lost.state)
     return 'closed'
   end
   redis.call('HSET', K.job .. job.id, 'awaits', live)

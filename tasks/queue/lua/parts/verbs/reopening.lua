@@ -1,4 +1,4 @@
--- needs: arq blobs counters ending lane_order lanes records verbs/kept_events
+-- needs: arq blobs counters ending lane_order lanes prerequisites records verbs/kept_events
 -- Ended jobs run again, with all their tries; what waits for its next try has it now. Old attempts are kept.
 -- payload: only {state → true} (nil: any), keep_event_ms (for deliveries).
 
@@ -24,16 +24,16 @@ local function clear_end(job, blobs)
   for blob in string.gmatch(blobs or '', '%x+') do need_blobs(job.id, { blob }, 0) end
 end
 
--- Which of the jobs that this one comes after have to succeed yet; or nil, one of them that did not, and its state. Of
--- one that is gone only this job can tell: it had an attempt, so the other had succeeded.
+-- Which of the jobs that this one comes after have to end yet; or nil, one of them that did not end as it should, and
+-- its state. Of one that is gone only this job can tell: it had an attempt, so the other had ended so.
 local function unfinished_of(job, after)
   local live = {}
   for _, first in ipairs(cjson.decode(after)) do
-    local state = redis.call('HGET', K.job .. first, 'state')
+    local state, code = unpack(redis.call('HMGET', K.job .. first, 'state', 'code'))
     if LIVE[state] then
       live[#live + 1] = first
-    elseif state ~= 'succeeded' and (state or job.attempt == 0) then
-      return nil, first, state or 'gone'
+    elseif not is_met(job.run_if, end_of(state, code)) and (state or job.attempt == 0) then
+      return nil, first, end_of(state, code) or 'gone'
     end
   end
   return live
@@ -50,7 +50,7 @@ local function wait_for(job, live)
 end
 
 -- Returns 'reopened', 'blocked' (a job that it comes after did not succeed; it runs by itself once that has),
--- 'expired', 'unknown', 'packed' (it must be restored first), or the state in which it stays.
+-- 'not_needed' (one that it comes after did not end as this one waited for), 'expired', 'unknown', 'packed' (it must be restored first), or the state in which it stays.
 local function reopen(id)
   local job = read(id)
   if not job then return 'unknown' end
@@ -58,19 +58,23 @@ local function reopen(id)
   local is_open = job.kind == 'batch' or job.state == 'running' or job.state == 'queued'
   if is_open or payload.only and not payload.only[job.state] then return job.state end
   local record, live = K.job .. id, {}
-  local expires_at, priority, blobs, after =
-    unpack(redis.call('HMGET', record, 'expires_at', 'priority', 'blobs', 'after'))
+  local expires_at, priority, blobs, after, code =
+    unpack(redis.call('HMGET', record, 'expires_at', 'priority', 'blobs', 'after', 'code'))
   if expires_at then
     if tonumber(expires_at) <= now then return 'expired' end
     if after then
       local first, state
       live, first, state = unfinished_of(job, after)
       if not live then
+        if job.run_if or state == 'skipped' then return 'not_needed' end
         free_later(id, first, state, tonumber(expires_at) - now)
         return 'blocked'
       end
     end
     clear_end(job, blobs)
+    if code == 'not_needed' and job.batch and redis.call('EXISTS', K.job .. job.batch) == 1 then
+      redis.call('HINCRBY', K.job .. job.batch, 'skipped', -1)
+    end
   end
   redis.call('ZREM', K.arq_abort, id)
   local score = backlog_score(priority, now * 1000 + clock[2] % 1000)

@@ -15,6 +15,7 @@ from tasks.queue.jobs.foreign_job import read_foreign_job
 from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.jobs.same_params import canonical
 from tasks.queue.jobs.submit_limits import REASONS, SubmitLimits
+from tasks.queue.jobs.submit_refusals import refusal_of
 from tasks.queue.lanes.lane_id import lane_of
 from tasks.queue.records import indexes
 from tasks.queue.records.list import read
@@ -227,14 +228,12 @@ class Enqueuer:
                 return Submitted(job_id, created=False)
             case {"answer": "reused", "id": job_id} if await self._is_repeat(job_id, submission):
                 return Submitted(job_id, created=False)
-            case {"answer": "no_destination", "id": name}:
-                raise Refusal("not_found", f"destination: You have no destination {name!r}.", field="destination")
             case {"answer": answer} as excess if answer in REASONS:
                 raise self._limits.refusal(excess, payload["jobs"][0])
             case {"answer": "token_gone" | "token_used"} as over:
                 raise token_over(over)
             case answer:
-                raise _refusal(answer, submission)
+                raise refusal_of(answer, submission)
 
     async def _is_repeat(self, job_id: str, submission: Submission) -> bool:
         """Whether a job is of the same kind and params, which another order of fields has made another text.
@@ -332,29 +331,6 @@ class Enqueuer:
         key = hashlib.sha256(f"{space}{submission.idempotency_key}".encode()).hexdigest()
         ttl_ms = self._settings.idempotency_s * 1000
         return {"idempotency": {"key": f"{submission.owner}:{key}", "content": content, "ttl_ms": ttl_ms}}
-
-
-def _refusal(answer: dict[str, Any], submission: Submission) -> Exception:
-    match answer:
-        case {"answer": "reused", "id": job_id}:
-            return Refusal(
-                "key_reused",
-                f"This Idempotency-Key was already used for job {job_id!r} with other content. Use a new key.",
-                field="Idempotency-Key",
-            )
-        case {"answer": "unknown", "id": job_id}:
-            field = "batch" if job_id == submission.batch else "after"
-            return Refusal("not_found", f"{field}: Job {job_id!r} was not found.", field=field)
-        case {"answer": "ended", "id": job_id, "state": state}:
-            not_needed = submission.run_if is RunIf.FAILURE
-            cure = "A job that runs only if it fails is not needed." if not_needed else "Retry it first."
-            return Refusal("prerequisite_failed", f"after: Job {job_id!r} is {state}. {cure}", field="after")
-        case {"answer": "open", "id": job_id}:
-            return Refusal("batch_open", f"after: Batch {job_id!r} is open. Seal it first.", field="after")
-        case {"answer": "sealed", "id": job_id}:
-            message = f"batch: Batch {job_id!r} is sealed and accepts no more jobs. Open another one."
-            return Refusal("batch_sealed", message, field="batch")
-    return RuntimeError(f"enqueue.lua answered {answer!r}")
 
 
 def _fields(submission: Submission, *names: str) -> list[str]:

@@ -1,4 +1,4 @@
--- needs: announcements blobs counters indexes lanes prerequisites records
+-- needs: announcements blobs counters indexes jobs/prerequisites lanes records
 -- How jobs end, and what follows from their end. payload.keep: how long ended jobs are kept
 -- (tasks/queue/jobs/retention.py).
 
@@ -58,9 +58,9 @@ local function close_lost(job)
   close_unmet(job, string.match(job.lost, '^(%S+) (%S+)$'))
 end
 
--- Jobs that wait for this one are told: their timers are due when the last that they wait for has ended as they need it,
--- or one that did not. A few in one call: the timer of the ended job itself brings the rest, and a chain of them takes a claim
--- for each.
+-- Jobs that wait for this one are told: their timers are due when the last that they wait for has ended as they need
+-- it, or one that did not. A few in one call: the timer of the ended job itself brings the rest, and a chain of them
+-- takes a claim for each.
 local after_left = 50
 local function release_waiting(job, state, code)
   local some = after_left > 0 and redis.call('SPOP', K.after .. job.id, after_left) or {}

@@ -1,8 +1,8 @@
--- needs: blobs creation owners/rates owners/waiting prerequisites
+-- needs: blobs creation jobs/prerequisites owners/rates owners/waiting
 -- seldom: accounts/audit owners/upload_tokens
 -- A submit: records, ARQ jobs, lanes or timers, indexes, idempotency key and wake signal together.
--- payload: jobs {what `create` takes, and run_if (`is_met`) or nil, …}: one that others wait for comes before them; batch
--- (what `create_batch` takes of a batch that they make) or nil,
+-- payload: jobs {what `create` takes, and run_if (`is_met`) or nil, …}: one that others wait for comes before them;
+-- batch (what `create_batch` takes of a batch that they make) or nil,
 -- idempotency {key, content, ttl_ms} or nil, upload_token (the id of the token that it comes with) or nil, token_upload
 -- (the upload that has the token's use) or nil, seen (of `find_swept`) or nil, and the limits (`find_excess`).
 -- Answers answer and id, where answer is

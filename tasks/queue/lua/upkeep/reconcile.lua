@@ -1,4 +1,4 @@
--- needs: arq blobs counters ending indexes lane_ids lanes owners/everyones prerequisites records
+-- needs: arq blobs counters ending indexes jobs/prerequisites lane_ids lanes owners/everyones records
 -- Repairs what lacks something: a key that expired, was evicted or deleted, or an older snapshot of Redis.
 -- payload: ids, lanes {{queue, name}, …}, schedules {id, …}, endpoints {id, …}, queues {name, …}, owner (of jobs that
 -- have lost theirs, and of built-in schedules),

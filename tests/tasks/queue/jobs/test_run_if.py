@@ -23,7 +23,7 @@ async def end(redis: ArqRedis, worker: FakeWorker, job_id: str, verb: str) -> No
 
 async def error_of(redis: ArqRedis, job_id: str) -> tuple[State, str | None]:
     record = await record_of(redis, job_id)
-    return record.state, record.error and record.error["code"]
+    return record.state, str(record.error["code"]) if record.error else None
 
 
 @pytest.mark.parametrize("verb", ENDS)

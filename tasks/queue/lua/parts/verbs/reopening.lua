@@ -1,4 +1,4 @@
--- needs: arq blobs counters ending lane_order lanes prerequisites records verbs/kept_events
+-- needs: arq blobs counters ending jobs/prerequisites lane_order lanes records verbs/kept_events
 -- Ended jobs run again, with all their tries; what waits for its next try has it now. Old attempts are kept.
 -- payload: only {state → true} (nil: any), keep_event_ms (for deliveries).
 
@@ -50,7 +50,8 @@ local function wait_for(job, live)
 end
 
 -- Returns 'reopened', 'blocked' (a job that it comes after did not succeed; it runs by itself once that has),
--- 'not_needed' (one that it comes after did not end as this one waited for), 'expired', 'unknown', 'packed' (it must be restored first), or the state in which it stays.
+-- 'not_needed' (one that it comes after did not end as this one waited for), 'expired', 'unknown', 'packed' (it must be
+-- restored first), or the state in which it stays.
 local function reopen(id)
   local job = read(id)
   if not job then return 'unknown' end

@@ -26,13 +26,13 @@ Values = Sequence[float | None]
 
 @dataclass(frozen=True, slots=True)
 class SeriesRow:
-    """A line of the table. start: of its time; the rest: jobs that ended and failed, and times in seconds."""
+    """A line of the table. start: of its time; the rest: jobs that ended and failed, and percentiles of times."""
 
     start: datetime
     ended: float
     failed: float | None
-    pickup: tuple[float | None, ...]
-    run: tuple[float | None, ...]
+    pickup: tuple[str, ...]
+    run: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class SeriesCharts:
     Attributes:
         range: A name of RANGES.
         ended, pickup, run: The charts.
-        counted, bad: Jobs that ended, and that failed; None if nothing was measured.
+        counted, bad: Jobs that ended, and that failed, up to now; None if nothing was measured.
         from_: When what was measured begins. upto: and ends.
         failed_share: Between 0 and 1; None if nothing ended.
         pickup_s, run_s: The percentiles of the whole range, as far as they are known: between two bounds.
@@ -72,12 +72,21 @@ class SeriesCharts:
         assert start is not None  # noqa: S101 - the API always says it
         known = (n for n, one in enumerate(total) if one is not None)
         measured = [start + timedelta(seconds=n * series["step_s"]) for n in known]
-        counted, bad = _sum(total) or 0, _sum(failed) or 0
-        lasting = counted - (_sum(ended["cancelled"]) or 0)
+        upto = measured[-1] + timedelta(seconds=series["step_s"]) if measured else None
+        in_all = {state: _sum(numbers) for state, numbers in ended.items()}
+        if latest := series.get("latest"):  # what has failed just now is in the share at once
+            in_all = {state: (count or 0) + latest[state] for state, count in in_all.items()}
+            end = start + timedelta(seconds=len(total) * series["step_s"])
+            measured = measured or [end]
+            upto = end + timedelta(seconds=latest["covered_s"])
+        is_measured = upto is not None
+        counted, bad = sum(count or 0 for count in in_all.values()), in_all["failed"] or 0
+        lasting = counted - (in_all["cancelled"] or 0)
         step = IN_CHART[name]
 
         def lines(what: str, label: str) -> Markup:
-            return charts.lines([(one, _gathered(series[what][one], step, _most)) for one in PERCENTILES], label)
+            bounds = {one: [_end(seconds) for seconds in series[what][one]] for one in PERCENTILES}
+            return charts.lines([(one, _gathered(bounds[one], step, _most)) for one in PERCENTILES], label)
 
         return cls(
             range=name,
@@ -86,14 +95,14 @@ class SeriesCharts:
             ),
             pickup=lines("pickup_s", t("overview.pickup")),
             run=lines("run_s", t("overview.run")),
-            counted=_sum(total),
-            bad=_sum(failed),
+            counted=counted if is_measured else None,
+            bad=bad if is_measured else None,
             from_=measured[0] if measured else None,
-            upto=measured[-1] + timedelta(seconds=series["step_s"]) if measured else None,
+            upto=upto,
             failed_share=bad / lasting if lasting else None,
             pickup_s={one: _bound(series["pickup_in_all_s"].get(one), t) for one in PERCENTILES},
             run_s={one: _bound(series["run_in_all_s"].get(one), t) for one in PERCENTILES},
-            rows=_rows(series, total, IN_TABLE[name]),
+            rows=_rows(series, total, IN_TABLE[name], t),
         )
 
 
@@ -185,7 +194,7 @@ def range_of(query: Mapping[str, str]) -> str:
     return name if name in RANGES else RANGES[0]
 
 
-def _rows(series: Mapping[str, Any], total: Values, step: int) -> list[SeriesRow]:
+def _rows(series: Mapping[str, Any], total: Values, step: int, t: Text) -> list[SeriesRow]:
     start, seconds = moment(series["start"]), series["step_s"] * step
     assert start is not None  # noqa: S101 - the API always says it
     times = {what: [_gathered(series[what][one], step, _most) for one in PERCENTILES] for what in ("pickup_s", "run_s")}
@@ -195,8 +204,8 @@ def _rows(series: Mapping[str, Any], total: Values, step: int) -> list[SeriesRow
             start + timedelta(seconds=n * seconds),
             ended,
             failed,
-            tuple(one[n] for one in times["pickup_s"]),
-            tuple(one[n] for one in times["run_s"]),
+            tuple(_bound(_end(one[n]), t) for one in times["pickup_s"]),
+            tuple(_bound(_end(one[n]), t) for one in times["run_s"]),
         )
         for n, (ended, failed) in enumerate(counts)
         if ended is not None
@@ -211,6 +220,13 @@ def _gathered(values: Values, step: int, how: Callable[[Values], float | None]) 
 def _sum(values: Values) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) if known else None
+
+
+def _end(seconds: float | None) -> float | None:
+    """The end of the bucket in which a percentile is: the API estimates where in it, and a page says what is sure."""
+    if seconds is None:
+        return None
+    return next((end for end in BUCKETS_MS if end >= round(seconds * SECOND_MS, 3)), BUCKETS_MS[-1]) / SECOND_MS
 
 
 def _bound(seconds: float | None, t: Text) -> str:

@@ -37,6 +37,7 @@ EXAMPLE: Final[JsonDict] = {
     "step_s": 60,
     "covered_s": [60.0, None, 59.9],
     "ended": {"succeeded": [412, None, 380], "failed": [3, None, 0], "cancelled": [0, None, 0]},
+    "latest": {"covered_s": 41.5, "succeeded": 262, "failed": 2, "cancelled": 0},
     "errors": {"truncated": [2, None, 0], "timed_out": [1, None, 0]},
     "pickup_s": {"p50": [0.004, None, 0.004], "p95": [0.061, None, 0.048], "p99": [0.093, None, 0.09]},
     "run_s": {"p50": [0.31, None, 0.3], "p95": [2.4, None, 2.1], "p99": [4.7, None, 4.5]},
@@ -93,6 +94,15 @@ class EndedSeries(BaseModel):
     cancelled: list[int | None] = Field(description="Jobs that were cancelled.")
 
 
+class LatestCounts(BaseModel):
+    """What was counted after the last step, up to now: a minute or two."""
+
+    covered_s: float = Field(description="The seconds in which it was counted.")
+    succeeded: int = Field(description="Jobs that succeeded.")
+    failed: int = Field(description="Jobs that failed.")
+    cancelled: int = Field(description="Jobs that were cancelled.")
+
+
 class QueueSeries(BaseModel):
     """How deep and how old a queue was. A worker looks once a minute; of each step the largest number is kept."""
 
@@ -116,6 +126,9 @@ class MetricSeries(BaseModel):
         "in the last one, which may not be over. Divide by it for a rate."
     )
     ended: EndedSeries = Field(description="Jobs that ended. Batches are not counted; their jobs are.")
+    latest: LatestCounts | None = Field(
+        None, description="Jobs that ended after the last step. Absent if the last sample is not of the last minutes."
+    )
     errors: dict[str, list[int | None]] = Field(
         description="Attempts and jobs that failed, by code of the error; those that were tried again too. "
         f"{CODES_KEPT} codes of all kinds are counted apart; `other` has the rest."
@@ -143,7 +156,8 @@ class MetricSeries(BaseModel):
 @requires("admin")
 async def get_metric_series(request: Request) -> Response:
     """For admins. How many jobs ended, how long they waited and ran, with which errors, and how deep the queues were,
-    for charts without a database of metrics. Of all owners together. The last step ends with the last whole minute.
+    for charts without a database of metrics. Of all owners together. The last step ends with the last whole minute;
+    `latest` has what came after it.
     """
     query, context = query_of(request, SeriesQuery), admin_of(request).context
     series = await read_series(context.redis, RINGS[query.range])
@@ -162,6 +176,7 @@ def _view(range_name: RangeName, series: RingSteps, kinds: set[str] | None, queu
         step_s=series.step_s,
         covered_s=[period and round(period.covered_ms / SECOND_MS, 3) for period in series.periods],
         ended=EndedSeries(**{state: _numbers(steps, ENDED, state) for state in ENDS}),
+        latest=_latest(series.latest, kinds),
         errors={code: _numbers(steps, ERRORS, code) for code in sorted(codes)},
         pickup_s=_percentiles(steps, PICKUP),
         run_s=_percentiles(steps, RUN),
@@ -169,6 +184,13 @@ def _view(range_name: RangeName, series: RingSteps, kinds: set[str] | None, queu
         run_in_all_s=_in_all(steps, RUN),
         queues={queue: _depths(series, queue) for queue in queues},
     )
+
+
+def _latest(period: Period | None, kinds: set[str] | None) -> LatestCounts | None:
+    if period is None:
+        return None
+    ended = _step(period, kinds)[ENDED]
+    return LatestCounts(covered_s=period.covered_ms / SECOND_MS, **{str(state): ended[state] for state in ENDS})
 
 
 def _kinds(query: SeriesQuery, known: Mapping[str, Kind[Any]]) -> set[str] | None:
@@ -207,7 +229,7 @@ def _percentiles(steps: Iterable[Step | None], what: str) -> PercentileSeries:
 
     def seconds(share: float) -> list[float | None]:
         found = (percentile(one, share) for one in buckets)
-        return [value if value is None else round(value, 4) for value in found]
+        return [value if value is None else round(value, 6) for value in found]
 
     return PercentileSeries(p50=seconds(0.5), p95=seconds(0.95), p99=seconds(0.99))
 

@@ -11,7 +11,7 @@ Depths are of the moment of a sample: the largest in each step is kept, and a st
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeVar
 
@@ -63,12 +63,14 @@ RINGS: Final[dict[RangeName, Ring]] = {
 
 @dataclass(frozen=True, slots=True)
 class RingSteps:
-    """Those of a ring up to now, the oldest first; None for a gap. depths: by queue, of the same steps."""
+    """Those of a ring up to now, the oldest first; None for a gap. depths: by queue, of the same steps. latest: what
+    was counted since the last sample, which is in no step yet; None if that is not known."""
 
     start_ms: int
     step_s: int
     periods: tuple[Period | None, ...]
     depths: tuple[Depths | None, ...]
+    latest: Period | None = None
 
 
 async def sample(redis: "Redis[bytes]", now_ms: int, depths: Depths | None = None) -> bool:
@@ -123,7 +125,7 @@ async def sample(redis: "Redis[bytes]", now_ms: int, depths: Depths | None = Non
 
 
 async def read_series(redis: "Redis[bytes]", ring: Ring, now_ms: int | None = None) -> RingSteps:
-    """Read a ring up to the last whole minute.
+    """Read a ring up to the last whole minute, and what was counted since.
 
     Args:
         redis: Connection.
@@ -134,18 +136,39 @@ async def read_series(redis: "Redis[bytes]", ring: Ring, now_ms: int | None = No
         redis.exceptions.RedisError: Redis does not answer.
     """
     async with redis.pipeline(transaction=False) as pipe:
+        # First: a sample that is written while this reads has counted more, and then there are no latest counts.
+        pipe.hgetall(COUNTS)
         pipe.time()
-        pipe.hget(SAMPLE, "at")
+        pipe.hmget(SAMPLE, "at", "counts")
         pipe.hvals(ring.key)
         pipe.hvals(ring.depth_key)
-        time, at, packed, packed_depths = await pipe.execute()
-    ended = (clock.of_redis(time) if now_ms is None else now_ms) // MINUTE_MS - 1
+        counted, time, (at, before), packed, packed_depths = await pipe.execute()
+    now_ms = clock.of_redis(time) if now_ms is None else now_ms
+    ended = now_ms // MINUTE_MS - 1
+    since_ms = now_ms - int(at) if at and int(at) // MINUTE_MS >= ended else None
     if at and int(at) // MINUTE_MS == ended:
         ended -= 1  # the sample of this minute is still to come
-    return await asyncio.to_thread(_series, ring, ring.step_of(ended), packed, packed_depths)
+
+    def series() -> RingSteps:
+        latest = None if since_ms is None else _since(before, counted, ended + 1, since_ms)
+        return _series(ring, ring.step_of(ended), packed, packed_depths, latest)
+
+    return await asyncio.to_thread(series)
 
 
-def _series(ring: Ring, newest: int, packed: Iterable[bytes], packed_depths: Iterable[bytes]) -> RingSteps:
+def _since(before: bytes, fields: Mapping[bytes, bytes], minute: int, since_ms: int) -> Period | None:
+    """What was counted since a sample; None if Redis has lost counts, or another version has sampled."""
+    last = unpacked(before)
+    if not isinstance(last, dict):
+        return None
+    known = flatten(last)
+    more = difference(known, bound_names(parse_counts(fields), known))
+    return None if more is None else Period(minute, minute, max(since_ms, 0), nest(more))
+
+
+def _series(
+    ring: Ring, newest: int, packed: Iterable[bytes], packed_depths: Iterable[bytes], latest: Period | None
+) -> RingSteps:
     periods = {period.number: period for period in map(Period.unpack, packed) if period}
     depths = {step.number: step.depths for step in map(DepthStep.unpack, packed_depths) if step}
     numbers = range(newest - ring.steps + 1, newest + 1)
@@ -154,6 +177,7 @@ def _series(ring: Ring, newest: int, packed: Iterable[bytes], packed_depths: Ite
         ring.step_s,
         tuple(periods.get(number) for number in numbers),
         tuple(depths.get(number) for number in numbers),
+        latest,
     )
 
 

@@ -87,19 +87,21 @@ async def test_a_failure_says_why_and_is_retried_cancelled_and_deleted(
     port: int, bob: httpx.AsyncClient, worker: ManualWorker
 ) -> None:
     job_id = await submit(bob)
-    await worker.end(job_id, "failed", error=("truncated", f"The file ends {EVIL} too early."))
+    await worker.end(job_id, "failed", error=("timed_out", f"The file {EVIL} takes too long."))
     place = f"/console/jobs/{job_id}"
     async with signed_in(port, BOB) as browser:
         page = (await browser.get(place)).text
         assert EVIL not in page
         assert "&lt;img src=x" in page
-        assert "/console/jobs?state=failed&amp;kind=thumbnail&amp;code=truncated" in page
+        assert "/console/jobs?state=failed&amp;kind=thumbnail&amp;code=timed_out" in page
         assert f'curl -X POST "$PRESSROOM_URL"/v1/jobs/{job_id}/retry' in page.replace("&#34;", '"')
         answer = await browser.post(f"{place}/retry", headers=PAGE)
         assert (answer.status_code, answer.headers["location"]) == (303, place)
         page = (await browser.get(place)).text
         assert "It runs again." in page
         assert f'action="{place}/delete"' not in page
+        refused = await browser.post(f"{place}/retry", headers=PAGE)
+        assert (refused.status_code, "bar failed" in refused.text) == (409, True), "from a page that is older"
         refused = await browser.post(f"{place}/delete", headers=PAGE)
         assert (refused.status_code, "Cancel it first" in refused.text) == (409, True)
         await browser.post(f"{place}/cancel", headers=PAGE)
@@ -112,6 +114,18 @@ async def test_a_failure_says_why_and_is_retried_cancelled_and_deleted(
         assert gone.headers["location"] == "/console/jobs?state=failed&kind=thumbnail"
         none = await browser.get(place)
         assert (none.status_code, "There is no such job" in none.text, job_id in none.text) == (404, True, True)
+
+
+async def test_what_a_retry_cannot_cure_has_neither_its_button_nor_its_command(
+    port: int, bob: httpx.AsyncClient, worker: ManualWorker
+) -> None:
+    job_id = await submit(bob)
+    await worker.end(job_id, "failed", error=("truncated", "The file ends too early."))
+    async with signed_in(port, BOB) as browser:
+        page = (await browser.get(f"/console/jobs/{job_id}")).text
+    assert (f"/jobs/{job_id}/retry" in page, "truncated=draw" in page) == (False, True), "what helps instead"
+    commands = re.findall(r'<details class="curl"><summary>(.*?)</summary>', page)
+    assert commands == ["Get it", "Delete it"]
 
 
 async def test_a_job_that_waits_says_for_what(port: int, bob: httpx.AsyncClient, alice: httpx.AsyncClient) -> None:

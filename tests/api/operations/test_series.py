@@ -134,6 +134,9 @@ async def test_it_can_be_of_a_queue_or_a_kind(
         assert sum(number or 0 for number in found["errors"].get("truncated", [])) == ended
         assert (found["run_s"]["p50"].count(None) < len(found["run_s"]["p50"])) is bool(ended)
         assert sum(covered or 0 for covered in found["covered_s"]) == 60, "it was measured, though nothing ended"
+    await worker.end(await submit(alice), "failed", error=("truncated", "The file ends early."))
+    latest = (await series(alice, **params))["latest"]
+    assert (latest["succeeded"], latest["failed"], latest["covered_s"] < 60) == (0, ended, True), "of this minute"
 
 
 async def test_it_has_how_deep_and_old_each_queue_was(

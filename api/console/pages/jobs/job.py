@@ -42,7 +42,8 @@ async def show_job(visit: Visit) -> Response:
     job = answer.json()
     related = await _related(visit, job)
     attempts = attempts_of(job, related["delivery"], visit.t)
-    calls = _calls(job, of_owner(visit, job))
+    advice = advice_of((job.get("error") or {}).get("code"), visit.t)
+    calls = _calls(job, of_owner(visit, job), may_retry=not advice)
     return visit.show(
         "job/page.html",
         job=job,
@@ -56,7 +57,7 @@ async def show_job(visit: Visit) -> Response:
         outputs=outputs_of(job),
         parts=folded(answer),
         calls=calls,
-        advice=advice_of((job.get("error") or {}).get("code"), visit.t),
+        advice=advice,
         done=_bulk_result(job, visit),
         owner_query=of_owner(visit, job),
         list_url=JobFilterForm(of_owner(visit, job)).url,
@@ -92,8 +93,7 @@ async def send_file(visit: Visit) -> Response:
 async def retry_job(visit: Visit) -> Response:
     """Run it again; of a delivery, send it again."""
     job = await visit.api.get(at("jobs", visit.path["id"]))
-    call = _calls(job, of_owner(visit, job))["retry"]
-    return await visit.act(call, to=_place(visit), done="job_page.retried")
+    return await visit.act(_retry_of(job, of_owner(visit, job)), to=_place(visit), done="job_page.retried")
 
 
 @router.action("/jobs/{id}/cancel")
@@ -134,14 +134,19 @@ def _bulk_result(job: Mapping[str, Any], visit: Visit) -> str:
     return visit.t(f"job_page.bulk_{job['params']['verb']}", count=exact(changed))
 
 
-def _calls(job: Mapping[str, Any], query: Query) -> dict[str, ApiCall]:
-    """What one can do with it now: the name of a form, and its call."""
+def _retry_of(job: Mapping[str, Any], query: Query) -> ApiCall:
+    if job["kind"] == "delivery":
+        return ApiCall("POST", at("deliveries", job["id"], "redelivery"), query)
+    return call_of("retry", job["id"])
+
+
+def _calls(job: Mapping[str, Any], query: Query, *, may_retry: bool) -> dict[str, ApiCall]:
+    """What one can do with it now: the name of a form, and its call. may_retry: whether that may help."""
     job_id, has_ended = job["id"], "finished_at" in job
     calls = {"get": ApiCall("GET", at("jobs", job_id))}
-    if job["kind"] == "delivery" and (has_ended or job["state"] == "retrying"):
-        calls["retry"] = ApiCall("POST", at("deliveries", job_id, "redelivery"), query)
-    elif "retry" in job["links"]:
-        calls["retry"] = call_of("retry", job_id)
+    is_sent_again = job["kind"] == "delivery" and (has_ended or job["state"] == "retrying")
+    if may_retry and (is_sent_again or "retry" in job["links"]):
+        calls["retry"] = _retry_of(job, query)
     if "cancellation" in job["links"]:
         calls["cancel"] = call_of("cancel", job_id)
     if has_ended:

@@ -180,6 +180,12 @@ async def test_the_past_is_drawn_and_in_a_table(
         assert page.count('<svg class="chart"') == 3
         assert '<rect class="bar failed"' in page
         assert 0 < page.count("<tr>") < 50
+        figures = re.findall(r'<td class="n" data-label="(?:Wait|Run)[^"]*">(.*?)</td>', page)
+        assert figures
+        assert all(re.fullmatch(r"(–|[≤>] [\d.]+ (ms|s))( · (–|[≤>] [\d.]+ (ms|s))){2}", one) for one in figures)
+    await sample(redis, now_ms)
+    await worker.end(await submit(alice), "failed", error=("truncated", "It ends."))
+    assert "2 of 3 jobs that ended" in await shown(admin), "that of this minute too"
 
 
 async def test_a_wait_of_ten_minutes_is_no_more_than_is_known(

@@ -105,6 +105,25 @@ async def test_the_sample_that_is_still_to_come_is_no_gap(ticks: SampleClock) ->
     assert await ticks.ended() == [4, None, None], "it was missed, and the next will say nothing of that time"
 
 
+async def test_what_was_counted_since_the_last_sample_is_known_at_once(ticks: SampleClock, redis: ArqRedis) -> None:
+    assert (await ticks.series()).latest is None, "nothing was sampled yet"
+    await ticks.sample()
+    await ticks.minute(3)
+    known = []
+    for by in (5, 2):  # the second time when the next sample is due
+        await ticks.count(by)
+        ticks.now_ms += MINUTE_MS // 2
+        latest = (await ticks.series()).latest
+        known.append(latest and (sum(flatten(latest.kinds).values()), latest.covered_ms))
+    assert known == [(5, MINUTE_MS // 2), (7, MINUTE_MS)]
+    assert await ticks.ended() == [3], "it is in no step yet"
+    ticks.now_ms += MINUTE_MS
+    assert (await ticks.series()).latest is None, "that sample was missed"
+    await ticks.sample()
+    await redis.delete(COUNTS)
+    assert (await ticks.series()).latest is None, "Redis has lost the counts"
+
+
 async def test_a_missed_minute_is_a_gap(ticks: SampleClock) -> None:
     await ticks.sample()
     await ticks.minute(1)

@@ -97,6 +97,7 @@ def _head_of(route: APIRoute) -> APIRoute:
 
 @cache
 def _routers() -> list[APIRouter]:
-    modules = [importlib.import_module(module.name) for module in pkgutil.walk_packages(api.__path__, "api.")]
+    names = [module.name for module in pkgutil.walk_packages(api.__path__, f"{api.__name__}.")]
+    modules = [importlib.import_module(name) for name in names]
     routers = [getattr(module, "router", None) for module in modules]
     return [router for router in routers if isinstance(router, APIRouter)]

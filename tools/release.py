@@ -44,6 +44,7 @@ def release(version: str, *, audited: bool) -> Path:
     name = f"pressroom-{version}"
     left_out = [f":(exclude){path}" for path in LEFT_OUT]
     _run("git", "archive", f"--prefix={name}/", f"--output={folder / name}.tar.gz", "HEAD", ".", *left_out)
+    _run(*UV, "build", "--wheel", "--out-dir", str(folder))
     bill = folder / f"{name}.cdx.json"
     _run(*UV, "export", "--locked", "--no-default-groups", "--format", "cyclonedx1.5", "--output-file", str(bill))
     _pack_clients(folder)

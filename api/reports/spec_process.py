@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import signal
 import sys
-from pathlib import Path
 
 import msgspec
 import structlog
@@ -23,7 +22,6 @@ log = structlog.get_logger()
 IDLE_S = 60.0
 """The process takes some 60 MB, and is ended when no large spec has come for so long."""
 LENGTH_BYTES = 4
-ROOT = Path(__file__).parents[2]
 PROCESS = ("-m", __name__)
 DIED = (OSError, asyncio.IncompleteReadError)
 
@@ -93,7 +91,6 @@ class SpecProcess:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 *PROCESS,
-                cwd=ROOT,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
             )

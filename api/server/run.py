@@ -14,6 +14,7 @@ from uvicorn import Config, Server
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+import api
 from api.http.access.first_key import keys_of
 from api.http.access.hosts import check_public_url, listen_hosts
 from api.server.protocol import BoundedProtocol
@@ -51,7 +52,7 @@ def serve() -> None:
 def configured(settings: Settings) -> Config:
     """How uvicorn runs the application."""
     return Config(
-        "api.app:app",
+        f"{api.__name__}.app:app",
         http=BoundedProtocol,
         ws="none",
         workers=settings.web_concurrency,

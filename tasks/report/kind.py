@@ -21,7 +21,7 @@ from tasks.storage.protocol import BlobMissing
 from tasks.uploads.sources import RequestedSource, find_sources
 
 FETCHES_AT_ONCE = 8
-SANDBOX_MODULE = "tasks.report.render"
+SANDBOX_MODULE = f"{__package__}.render"
 
 
 class ReportParams(BaseModel):

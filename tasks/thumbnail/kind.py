@@ -23,6 +23,7 @@ from tasks.thumbnail.params import ThumbnailParams
 from tasks.thumbnail.summary.looks import looks_of
 from tasks.uploads.originals import keep_original
 
+SANDBOX_MODULE = f"{__package__}.imaging"
 FIRST_MEMORY_MB = 40
 """Megabytes besides those of the file itself, which some decoders read whole before they know its size. They are enough
 for reading any header and for drawing most photos; the sandbox asks for more where a picture needs more."""
@@ -65,7 +66,7 @@ async def make_thumbnails(job: JobContext[ThumbnailParams]) -> Result:
         "draw_truncated": int(job.params.truncated == "draw"),
     }
     answer = await job.sandbox.call(
-        "tasks.thumbnail.imaging:render",
+        f"{SANDBOX_MODULE}:render",
         str(source),
         str(job.scratch.folder),
         variants,
@@ -189,5 +190,5 @@ THUMBNAIL = Kind(
     run=make_thumbnails,
     timeout_s=300,
     retry=RetryPolicy(max_tries=4, first_delay_s=2, max_delay_s=300),
-    preload=("tasks.thumbnail.imaging",),
+    preload=(SANDBOX_MODULE,),
 )

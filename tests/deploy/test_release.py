@@ -58,8 +58,10 @@ def test_it_packs_what_a_platform_needs_and_tags_the_commit(clone: Path) -> None
     assert clients == {"pressroom_client-py3-none-any.whl", "pressroom_client.tar.gz", "pressroom-client.tgz"}
     with tarfile.open(next(folder.glob("*.tgz"))) as packed:
         assert {"package/dist/index.js", "package/dist/index.d.ts"} <= set(packed.getnames())
-    with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
+    with zipfile.ZipFile(next(folder.glob("pressroom_client-*.whl"))) as wheel:
         assert any(name.endswith("/connection.py") for name in wheel.namelist())
+    with zipfile.ZipFile(folder / f"pressroom-{VERSION}-py3-none-any.whl") as wheel:
+        assert "pressroom/worker/__main__.py" in wheel.namelist()
     for line in (folder / "SHA256SUMS").read_text().splitlines():
         digest, _, name = line.partition("  ")
         assert sha256((folder / name).read_bytes()).hexdigest() == digest

@@ -17,8 +17,9 @@ from arq.worker import Function, Worker, func, get_kwargs
 
 from tasks.queue.redis_keys import APPLICATION
 
-OWN_PACKAGES: Final = ("api", "tasks", "tools", "worker")
-"""Top-level names that this checkout takes: modules of an application that are called so cannot be imported beside."""
+OWN_PACKAGES: Final = () if __name__.startswith("pressroom.") else ("api", "tasks", "tools", "worker")
+"""Top-level names that a checkout takes: modules of an application that are called so cannot be imported beside. The
+wheel takes none of them: there this module is `pressroom.worker.application.worker_settings`."""
 
 Hook = Callable[[dict[Any, Any]], Awaitable[None]]
 
@@ -130,8 +131,8 @@ def imported(path: str) -> Any:
         raise ValueError(f"--arq {path} is not of the form package.module.WorkerSettings.")
     if first in OWN_PACKAGES:
         raise ValueError(
-            f"--arq {path}: {first!r} is a package of Pressroom itself here. Put the module into a package of your "
-            f"own, such as myapp.{path}, and import its neighbours from there."
+            f"--arq {path}: {first!r} is a package of Pressroom itself in this folder. Install Pressroom's wheel into "
+            f"your application's environment (docs/from-arq.md), and run `python -m pressroom.worker --arq {path}`."
         )
     folder = str(Path.cwd())
     if folder not in sys.path:

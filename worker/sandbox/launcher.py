@@ -154,7 +154,7 @@ class Launcher:
         try:
             return subprocess.Popen(  # noqa: S603 - our own module, by our own interpreter
                 [
-                    *(sys.executable, "-m", "worker.sandbox.zygote", str(descriptor), str(self._memory_mb)),
+                    *(sys.executable, "-m", f"{__package__}.zygote", str(descriptor), str(self._memory_mb)),
                     os.pathsep.join(str(folder) for folder in (self._own_folders, *self._folders)),
                     *self._preload,
                 ],

@@ -1,7 +1,8 @@
 """Which processes use this database, so that two installations in one are noticed before they run each other's jobs.
 
 Every process, web or worker, notes itself with a fingerprint of its storage and its SECRET_KEYs. Processes of one
-installation have the same storage and, while a key is being changed, at least one key in common.
+installation have the same storage and, while a key is being changed, at least one key in common. It notes too in which
+form it can read packed records, so that during a deploy none are written that a process of the former version cannot.
 """
 
 import asyncio
@@ -23,6 +24,7 @@ from redis.exceptions import RedisError
 
 from tasks import clock
 from tasks.queue.connection_pool import PrimaryPool
+from tasks.queue.records.packing import NEWEST
 from tasks.queue.redis_keys import BEAT_MS, PROCESSES, SECOND_MS, WORKER_MS, WORKER_RECORD_TTL_MS
 from tasks.queue.script import Script
 from tasks.settings import Settings
@@ -91,7 +93,7 @@ class ProcessRegistry:
         self._fingerprint = Fingerprint.of(settings)
         self.beaten_at = 0.0
         """`time.monotonic()` of the last beat that Redis took: it answers, and takes writes."""
-        self._member = f"{self._fingerprint} {socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._member = f"{self._fingerprint} {NEWEST} {socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
     async def join(self) -> str | None:
         """Note this process, once no other installation uses the database.
@@ -158,11 +160,28 @@ class ProcessRegistry:
 
     async def _others(self) -> Sequence[str]:
         """Living processes of other installations."""
-        since = clock.of_redis(await self._redis.time()) - WORKER_MS
-        members = [one.decode() for one in await self._redis.zrangebyscore(PROCESSES, since, "+inf")]
         return [
-            one for one in members if not self._fingerprint.same_installation(Fingerprint.read(one.partition(" ")[0]))
+            one
+            for one in await _living(self._redis)
+            if not self._fingerprint.same_installation(Fingerprint.read(one.partition(" ")[0]))
         ]
+
+
+async def form_for_all(redis: "Redis[bytes]") -> int:
+    """Return the newest form of packed records (`packing.FORMS`) that all living processes can read.
+
+    Args:
+        redis: Connection.
+    """
+    # Those of versions that knew form 1 only note none.
+    noted = [one.split(" ")[1:-1] for one in await _living(redis)]
+    return min([NEWEST, *(int(form[0]) if form else 1 for form in noted)])
+
+
+async def _living(redis: "Redis[bytes]") -> Sequence[str]:
+    """The members of living processes."""
+    since = clock.of_redis(await redis.time()) - WORKER_MS
+    return [one.decode() for one in await redis.zrangebyscore(PROCESSES, since, "+inf")]
 
 
 def _short(text: str) -> str:

@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from tasks import clock
 from tasks.queue.jobs.retention import keep_ms
+from tasks.queue.process_registry import form_for_all
 from tasks.queue.records.packing import FIRST, Fields, is_packed, pack, pieces_of, unpack
 from tasks.queue.redis_keys import JOB, PACK_AFTER_MS
 from tasks.queue.script import Script
@@ -44,7 +45,8 @@ class Packer:
         payload = {"records": self._records, "take": AT_ONCE, "before": before, "keep": self._keep}
         answer = await self._pack(payload)
         hashes = await _hashes(self._redis, answer["ids"])
-        self._records = [record for job_id, fields in hashes.items() if (record := _packed(job_id, fields))]
+        form = await form_for_all(self._redis)
+        self._records = [record for job_id, fields in hashes.items() if (record := _packed(job_id, fields, form))]
         return int(answer["packed"]), bool(answer["ids"])
 
 
@@ -75,12 +77,12 @@ async def _hashes(redis: "Redis[bytes]", ids: Sequence[str]) -> dict[str, Fields
         return dict(zip(ids, await pipe.execute(), strict=True))
 
 
-def _packed(job_id: str, fields: Fields) -> dict[str, Any] | None:
+def _packed(job_id: str, fields: Fields, form: int) -> dict[str, Any] | None:
     """What `pack.lua` takes of one record."""
     # One that failed since another did not succeed (`lost`) runs by itself once that has, and its batch (`has_lost`)
     # goes on then: scripts must find both whole.
     stays = not fields.get(b"finished_at") or fields.keys() & {b"lost", b"has_lost"}
-    packed = None if stays else pack(fields)
+    packed = None if stays else pack(fields, form)
     if packed is None:
         return None
     return {

@@ -23,13 +23,14 @@ from tasks.thumbnail.variants import Variant
 from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.fan_out import enable, expand, to
 from worker.attempts.outcome import Outcome, SerializedResult
+from worker.attempts.running import ClaimedJob
 
 AT_ONCE: Final = 100
 ENDPOINT_ID: Final = hashlib.sha256(b"endpoint").hexdigest()[:32]
 URL: Final = "https://pressroom.example.com"
 """What an installation is called. A longer name costs its length with each job."""
 KINDS: Final = ("picture", "report", "event", "delivery")
-AT_MOST_BYTES: Final = {"picture": 1_450, "report": 1_200, "event": 1_200, "delivery": 1_000}
+AT_MOST_BYTES: Final = {"picture": 1_200, "report": 1_200, "event": 1_200, "delivery": 1_000}
 """What one ended job may take up in Valkey 9, with all its keys."""
 
 
@@ -84,7 +85,7 @@ class EndedRecords:
             slots: dict[str, Any] = {queue: want}
             jobs = (await self._worker.claim(**slots)).jobs
             assert len(jobs) == want
-            outcomes = [Outcome(job, "succeeded", 0.123, _result(queue, job.id), notes=_notes(queue)) for job in jobs]
+            outcomes = [Outcome(job, "succeeded", 0.123, _result(queue, job), notes=_notes(queue)) for job in jobs]
             assert all(await self._worker.finish_all(*(one.payload(self._worker.name) for one in outcomes)))
 
 
@@ -106,13 +107,13 @@ def _submission(kind: str, number: int) -> Submission:
     return Submission("report", "reports", "shop", params, blobs=(blob,), request_id=request_id, address=URL)
 
 
-def _result(queue: str, job_id: str) -> SerializedResult:
+def _result(queue: str, job: ClaimedJob) -> SerializedResult:
     match queue:
         case "media":
-            file = OutputFile("small.jpg", _sha256(job_id), "image/jpeg", 20_480, {"width": 256, "height": 171})
-            return SerializedResult.of(Result(_picture(job_id), (file,)), {"done": 1, "total": 1, "note": "small"})
+            file = OutputFile("small.jpg", _sha256(job.id), "image/jpeg", 20_480, {"width": 256, "height": 171})
+            return SerializedResult.of(Result(_picture(job), (file,)), {"done": 1, "total": 1, "note": "small"})
         case "reports":
-            file = OutputFile("report.pdf", _sha256(job_id), "application/pdf", 40_960, {"pages": 3})
+            file = OutputFile("report.pdf", _sha256(job.id), "application/pdf", 40_960, {"pages": 3})
             return SerializedResult.of(
                 Result({"pages": 3, "rows": 40, "warnings": []}, (file,)), {"done": 3, "total": 3, "note": "pages"}
             )
@@ -121,18 +122,26 @@ def _result(queue: str, job_id: str) -> SerializedResult:
     return SerializedResult.of(Result())
 
 
-def _picture(job_id: str) -> dict[str, Any]:
+def _picture(job: ClaimedJob) -> dict[str, Any]:
     """The result of a photo. Its hashes and colours are as random as those of real ones."""
-    dice = random.Random(job_id)  # noqa: S311 - the same for the same job
+    dice = random.Random(job.id)  # noqa: S311 - the same for the same job
     summary = PictureSummary(
         thumbhash=dice.randbytes(21),
         blurhash="".join(dice.choices(BLURHASH_DIGITS, k=BLURHASH_CHARS)),
         palette=[f"#{dice.randbytes(3).hex()}" for _ in range(5)],
         phash=dice.getrandbits(64),
     )
-    header = {"format": "jpeg", "type": "image/jpeg", "width": 3000, "height": 2000, "frames": 1, "mode": "RGB"}
-    file = {"has_alpha": False, "orientation": 1, "bytes": 204_800, "sha256": _sha256(job_id)}
-    return {"picture": header | file | {FIELD: summary.packed()}}
+    header: dict[str, Any] = {
+        "format": "jpeg",
+        "type": "image/jpeg",
+        "width": 3000,
+        "height": 2000,
+        "frames": 1,
+        "mode": "RGB",
+    }
+    header |= {"has_alpha": False, "orientation": 1, FIELD: summary.packed()}
+    upload = json.loads(job.params)["upload"]
+    return {"picture": header | {"bytes": upload["bytes"], "sha256": upload["blob"]}}
 
 
 def _notes(queue: str) -> Notes | None:

@@ -1,6 +1,5 @@
 """Records of ended jobs are packed some minutes after their end, and say the same."""
 
-import hashlib
 import json
 import os
 import secrets
@@ -10,16 +9,17 @@ import pytest
 from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
+from tasks import clock
 from tasks.queue.connect import close, connect
 from tasks.queue.jobs.bulk_step import BulkStep
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.job_store import JobStore
+from tasks.queue.process_registry import Fingerprint, ProcessRegistry, form_for_all
 from tasks.queue.records import packing
 from tasks.queue.records.list import read
 from tasks.queue.records.packer import Packer, restore
-from tasks.queue.records.packing import DICTIONARY, pack, unpack
 from tasks.queue.records.record import State
-from tasks.queue.redis_keys import BLOB, BLOB_MS, JOB, JOBS, PACK_AFTER_MS, UNPACKED, arq_queue
+from tasks.queue.redis_keys import BLOB, BLOB_MS, JOB, JOBS, PACK_AFTER_MS, PROCESSES, UNPACKED, WORKER_MS, arq_queue
 from tasks.settings import Settings
 from tests.support.queue.ended_records import AT_MOST_BYTES, KINDS, EndedRecords, measure, pack_all
 from tests.support.queue.fake_worker import FakeWorker
@@ -33,37 +33,9 @@ async def ended(enqueuer: Enqueuer, worker: FakeWorker, verb: str = "succeeded",
     return job_id
 
 
-def test_the_dictionary_is_the_one_with_which_records_were_packed() -> None:
-    digest = hashlib.sha256(DICTIONARY).hexdigest()
-    assert digest.startswith("33159c15519dfa73"), "packed records could not be read any more"
-
-
-@pytest.mark.parametrize("length", [0, 1, 63, 64, 65, 1_000, 5_000])
-def test_what_is_packed_comes_back(length: int) -> None:
-    fields = {
-        b"kind": b"echo",
-        b"params": secrets.token_hex(length).encode(),
-        b"odd": "\x00ÿ".encode(),
-        b"tally:failed": b"2",
-    }
-    packed = pack(fields)
-    assert packed is not None
-    pieces = {b"%d" % number: piece for number, piece in enumerate(packed.pieces)}
-    left = {name: value for name, value in fields.items() if name not in packed.dropped}
-    assert set(left) == {b"kind", b"tally:failed"}
-    assert unpack({**left, **packed.stand_ins, **pieces}) == fields
-    assert all(len(piece) <= 63 and piece.isascii() for piece in packed.pieces)
-    assert pack({**left, **pieces}) is None, "it is packed already"
-
-
-def test_a_record_that_is_too_long_or_no_text_stays_as_it_is() -> None:
-    assert pack({b"kind": b"echo", b"params": secrets.token_hex(20_000).encode()}) is None
-    assert pack({b"kind": b"echo", b"params": b"\xff"}) is None
-
-
 async def test_a_record_of_a_later_version_is_read_as_far_as_it_can_be(redis: ArqRedis, job_store: JobStore) -> None:
     fields = {b"kind": b"echo", b"queue": b"default", b"owner": b"dev", b"state": b"failed", b"priority": b"normal"}
-    fields |= {b"params": b"{}", b"created_at": b"1", b"due_at": b"1", b"expires_at": b"9999999999999", b"0": b"2abc"}
+    fields |= {b"params": b"{}", b"created_at": b"1", b"due_at": b"1", b"expires_at": b"9999999999999", b"0": b"3abc"}
     await redis.hset(JOB + "later", mapping=fields)  # type: ignore[arg-type]
     await redis.expire(JOB + "later", 60)
     assert (await record_of(redis, "later")).state == State.FAILED
@@ -102,13 +74,16 @@ async def test_a_full_redis_is_packed_too(settings: Settings) -> None:
         await close(redis)
 
 
+@pytest.mark.parametrize("older", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_packed_record_says_the_same(redis: ArqRedis, settings: Settings, kind: str) -> None:
+async def test_a_packed_record_says_the_same(redis: ArqRedis, settings: Settings, kind: str, older: bool) -> None:
     (job_id,) = await EndedRecords(redis, settings).make(kind, 1)
     before, left = await record_of(redis, job_id), await redis.pttl(JOB + job_id)
+    if older:
+        await join_older_process(redis)
     assert await pack_all(redis, settings) > 0
     after = await record_of(redis, job_id)
-    assert await redis.hexists(JOB + job_id, packing.FIRST)
+    assert (await redis.hget(JOB + job_id, packing.FIRST) or b"")[:1] == (b"1" if older else b"2")
     assert await redis.object("encoding", JOB + job_id) in {b"listpack", b"ziplist"}
     changed = {"finished_at": (before.finished_at or 0) - PACK_AFTER_MS}
     if kind == "event":
@@ -117,6 +92,31 @@ async def test_a_packed_record_says_the_same(redis: ArqRedis, settings: Settings
         assert left - 5_000 < await redis.pttl(JOB + job_id) <= left
     assert after == type(before)(**{name: getattr(before, name) for name in before.__slots__} | changed)
     assert await redis.llen(UNPACKED) == 0
+
+
+async def join_older_process(redis: ArqRedis) -> None:
+    """One that knows form 1 only, and therefore notes no form."""
+    await redis.zadd(
+        PROCESSES, {f"{Fingerprint('', frozenset())} web.1:10:00000000": clock.of_redis(await redis.time())}
+    )
+    await redis.expire(PROCESSES, 60)
+
+
+async def test_a_form_that_a_living_process_cannot_read_waits_until_it_has_left(
+    redis: ArqRedis, settings: Settings
+) -> None:
+    new = ProcessRegistry(redis, settings)
+    assert await new.join() is None
+    assert await form_for_all(redis) == packing.NEWEST
+    await join_older_process(redis)
+    assert await form_for_all(redis) == 1
+    (older,) = [one for one in await redis.zrange(PROCESSES, 0, -1) if b"web.1" in one]
+    await redis.zincrby(PROCESSES, -WORKER_MS - 1, older)
+    assert await form_for_all(redis) == packing.NEWEST, "it is gone"
+    later = older.replace(b" web.1", b" 9 web.1")
+    await redis.zadd(PROCESSES, {later: clock.of_redis(await redis.time())})
+    assert await form_for_all(redis) == packing.NEWEST, "what this version writes is known to later ones"
+    await new.leave()
 
 
 @pytest.mark.skipif(os.environ.get("TEST_REDIS", "valkey") != "valkey", reason="older servers take more for a key")

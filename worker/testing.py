@@ -29,7 +29,8 @@ from starlette.types import Receive, Scope, Send
 from tasks.catalogue import load_kinds
 from tasks.kind import JobContext, Kind, Result
 from tasks.queue.connect import close, connect
-from tasks.queue.jobs.enqueue import Enqueuer, Submission, Submitted
+from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.jobs.submission import Submission, Submitted
 from tasks.queue.records.list import read
 from tasks.queue.records.record import Record, State
 from tasks.queue.redis_keys import CHANGES, QUEUES, WATCHED, arq_queue

@@ -19,7 +19,7 @@ from tasks.accounts.scopes import ADMIN
 from tasks.kind import Kind
 from tasks.public_files.urls import FileUrls, PublicFiles
 from tasks.queue.actor import act_as
-from tasks.queue.jobs.enqueue import Submission, Submitted
+from tasks.queue.jobs.submission import Submission, Submitted
 from tasks.queue.memory import memory_of, redis_full
 from tasks.queue.records.record import Priority, RunIf
 from tasks.refusal import Refusal

@@ -17,7 +17,7 @@ from api.uploads.receive import FormUploads, Upload, receive_raw
 from api.uploads.token_limits import TokenFormFields, TokenUpload, check_options, check_target, refuse_fields
 from tasks.accounts.tokens import token_text
 from tasks.accounts.tokens.upload_tokens import UploadToken
-from tasks.queue.jobs.enqueue import Submitted
+from tasks.queue.jobs.submission import Submitted
 from tasks.queue.records.record import new_id
 from tasks.refusal import Refusal
 from tasks.thumbnail.kind import THUMBNAIL

@@ -30,7 +30,7 @@ from api.jobs.views import EXAMPLE_JOB, EXAMPLE_UPLOAD, Batch, Job
 from api.outputs.options import OutputOptions, output_parsers
 from api.uploads.receive import FormUploads, Upload, clean, read_name, receive_raw
 from api.uploads.token_limits import TOKEN_REFUSALS, TokenUpload
-from tasks.queue.jobs.enqueue import Submission
+from tasks.queue.jobs.submission import Submission
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tasks.thumbnail.kind import THUMBNAIL

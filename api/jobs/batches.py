@@ -17,7 +17,7 @@ from api.jobs.notify import EXAMPLE_URL
 from api.jobs.submit_options import OPTION_HEADERS, SubmitFields, SubmitOptions
 from api.jobs.submitted import respond
 from api.jobs.views import EXAMPLE_JOB, Job, job_of
-from tasks.queue.jobs.enqueue import Submitted
+from tasks.queue.jobs.submission import Submitted
 from tasks.refusal import Refusal
 from tasks.webhook.notify_url import seal_notify
 

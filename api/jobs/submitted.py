@@ -9,7 +9,7 @@ from api.http.caller import Caller
 from api.http.context import Context
 from api.jobs.views import Batch, job_of, path_of
 from tasks import clock
-from tasks.queue.jobs.enqueue import Submitted
+from tasks.queue.jobs.submission import Submitted
 from tasks.queue.records.list import read
 from tasks.queue.records.record import Record
 from tasks.refusal import Refusal

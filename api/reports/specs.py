@@ -23,7 +23,7 @@ from api.reports.tables import TABLE_TYPES, TableOptions, charset_of, format_of,
 from api.uploads.receive import read_name, receive_any, whole_body
 from tasks.blob_ref import BlobRef
 from tasks.kind import Kind
-from tasks.queue.jobs.enqueue import Submission
+from tasks.queue.jobs.submission import Submission
 from tasks.refusal import Refusal
 from tasks.report.kind import ReportParams
 from tasks.report.request import stored_request

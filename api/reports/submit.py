@@ -21,7 +21,7 @@ from api.outputs.options import OutputOptions
 from api.reports.examples import SPEC_BODY, SPEC_OR_TABLE_BODY
 from api.reports.specs import MAX_NAME_CHARS, receive_report, submission_of
 from api.reports.tables import XLSX_TYPE, TableOptions
-from tasks.queue.jobs.enqueue import Submitted
+from tasks.queue.jobs.submission import Submitted
 from tasks.queue.records.record import Priority, Record, State
 from tasks.report.kind import REPORT, VALIDATION
 from tasks.report.spec.reading import schema

@@ -24,7 +24,7 @@ from api.schedules.views import EXAMPLE_SCHEDULE, ScheduleChange, ScheduleReques
 from tasks import clock
 from tasks.accounts.owners import suspended_owners
 from tasks.clock import from_ms
-from tasks.queue.jobs.enqueue import Submitted
+from tasks.queue.jobs.submission import Submitted
 from tasks.queue.records.indexes import EVERYONE
 from tasks.refusal import Refusal
 from tasks.schedule import runs, store

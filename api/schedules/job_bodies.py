@@ -13,7 +13,7 @@ from api.http.checks import Checks
 from api.http.json_body import parse
 from api.reports import specs
 from api.webhooks import events
-from tasks.queue.jobs.enqueue import Submission
+from tasks.queue.jobs.submission import Submission
 from tasks.queue.records.record import new_id
 from tasks.refusal import Refusal
 from tasks.report.kind import REPORT

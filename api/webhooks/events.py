@@ -15,7 +15,7 @@ from api.http.query import query_of
 from api.jobs.submit_options import SUBMIT_REFUSALS, SubmitFields, SubmitOptions, documented_submit
 from api.jobs.submitted import respond
 from api.jobs.views import Job
-from tasks.queue.jobs.enqueue import Submission, Submitted
+from tasks.queue.jobs.submission import Submission, Submitted
 from tasks.refusal import Refusal
 from tasks.webhook.events import CHANNEL, CHANNEL_CHARS, OURS, TYPE, TYPE_CHARS, data_text
 from tasks.webhook.kind import EVENT

@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict
 
 from tasks.blob_ref import BlobRef
 from tasks.kind import JobContext, Kind, Result
-from tasks.queue.jobs.enqueue import Enqueuer, Submission
+from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.jobs.submission import Submission
 from tasks.queue.records import indexes
 from tasks.queue.records.list import of_state
 from tasks.queue.records.record import State

@@ -10,8 +10,8 @@ from redis.asyncio import Redis
 
 from tasks import clock
 from tasks.kind import Kind
-from tasks.queue.jobs.enqueue import Submission
 from tasks.queue.jobs.enqueue_with_blobs import enqueue_with_blobs
+from tasks.queue.jobs.submission import Submission
 from tasks.queue.jobs.submit_limits import SubmitLimits
 from tasks.queue.records.list import read_index
 from tasks.queue.records.record import new_id

@@ -22,7 +22,8 @@ from api.webhooks.delivery_views import EXAMPLE_DELIVERY, EXAMPLE_EVENT
 from api.webhooks.endpoint_views import EXAMPLE_ENDPOINT
 from tasks.kind import OutputFile, Result
 from tasks.maintenance.alerts import ActiveAlert
-from tasks.queue.jobs.enqueue import Enqueuer, Submission
+from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.jobs.submission import Submission
 from tasks.report.spec.reading import schema
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage

@@ -12,7 +12,8 @@ import httpx
 from arq.connections import ArqRedis
 
 from tasks.queue.connect import close, connect
-from tasks.queue.jobs.enqueue import Enqueuer, Submission
+from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.jobs.submission import Submission
 from tasks.queue.records.packer import Packer
 from tasks.queue.redis_keys import JOB, JOBS, UNPACKED
 from tasks.settings import Settings

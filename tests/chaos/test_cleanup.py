@@ -7,7 +7,7 @@ from pathlib import Path
 from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix
 
-from tasks.queue.jobs.enqueue import Submission
+from tasks.queue.jobs.submission import Submission
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import SWEPT, arq_queue
 from tests.support.engine_running import JobClient

@@ -12,8 +12,9 @@ import pytest
 from arq.connections import ArqRedis
 
 from tasks.maintenance.bulk import BULK, STATES, BulkParams
-from tasks.queue.jobs.enqueue import Enqueuer, Submission
+from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.job_store import JobStore
+from tasks.queue.jobs.submission import Submission
 from tasks.queue.memory import MemoryWatch, read_memory
 from tasks.queue.records.indexes import of_kind
 from tasks.queue.records.list import read

@@ -13,7 +13,7 @@ from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix, job_key_prefix
 from redis.exceptions import RedisError
 
-from tasks.queue.jobs.enqueue import Submission
+from tasks.queue.jobs.submission import Submission
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import JOB, PARKED, TURNS, arq_queue
 from tests.support.engine_running import JobClient, settings_for

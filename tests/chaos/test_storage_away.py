@@ -11,8 +11,8 @@ import pytest
 from arq.connections import ArqRedis
 
 from tasks.blob_ref import BlobRef
-from tasks.queue.jobs.enqueue import Submission
 from tasks.queue.jobs.job_store import JobStore
+from tasks.queue.jobs.submission import Submission
 from tasks.queue.records.record import Record, State
 from tasks.queue.watch.workers import read_workers
 from tasks.settings import Settings

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.queue.jobs.enqueue import Enqueuer, Submission
+from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.jobs.submission import Submission
 from tasks.queue.script import Script
 from tasks.settings import Settings
 from tests.support.api.listeners import listen_to

@@ -11,7 +11,8 @@ from arq.connections import ArqRedis
 
 from tasks.kind import Kind, Notes, Scratch
 from tasks.outbound.protocol import FetchedFile, Outbound, OutboundRequest, OutboundResponse
-from tasks.queue.jobs.enqueue import Enqueuer, Submission
+from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.jobs.submission import Submission
 from tasks.queue.records.list import read
 from tasks.queue.records.record import Record, State
 from tasks.queue.watch.watch import Watch

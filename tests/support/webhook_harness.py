@@ -11,7 +11,7 @@ from arq.connections import ArqRedis
 
 from tasks.catalogue import KINDS
 from tasks.outbound.open import open_outbound
-from tasks.queue.jobs.enqueue import Submission
+from tasks.queue.jobs.submission import Submission
 from tasks.queue.records import indexes
 from tasks.queue.records.list import read_page
 from tasks.queue.records.record import Record

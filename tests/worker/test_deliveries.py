@@ -11,8 +11,8 @@ from pydantic import SecretStr
 from standardwebhooks import Webhook
 
 from tasks.outbound.connection import HttpConnection
-from tasks.queue.jobs.enqueue import Submission
 from tasks.queue.jobs.job_store import JobStore
+from tasks.queue.jobs.submission import Submission
 from tasks.queue.records import indexes
 from tasks.queue.records.list import read_page
 from tasks.queue.records.record import State

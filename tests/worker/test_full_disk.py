@@ -10,7 +10,7 @@ from arq.connections import ArqRedis
 from PIL import Image
 
 from tasks.blob_ref import BlobRef
-from tasks.queue.jobs.enqueue import Submission
+from tasks.queue.jobs.submission import Submission
 from tasks.queue.records.record import State
 from tasks.settings import Settings
 from tasks.storage.open import open_storage

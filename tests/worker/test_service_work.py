@@ -6,7 +6,7 @@ from pathlib import Path
 from arq.connections import ArqRedis
 
 from tasks.maintenance.bulk import BulkParams
-from tasks.queue.jobs.enqueue import Submission
+from tasks.queue.jobs.submission import Submission
 from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.records.indexes import of_kind
 from tasks.queue.records.record import State

@@ -20,7 +20,8 @@ from pydantic import BaseModel
 from tasks.catalogue import KINDS
 from tasks.kind import JobContext, Kind, Result, RetryPolicy
 from tasks.queue.connect import close, connect
-from tasks.queue.jobs.enqueue import Enqueuer, Submission
+from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.jobs.submission import Submission
 from tasks.queue.records.record import State
 from tasks.queue.wire import JobFailed
 from tasks.refusal import Refusal

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.queue.jobs.enqueue import Submission
+from tasks.queue.jobs.submission import Submission
 from tasks.queue.redis_keys import JOB
 from tasks.refusal import Refusal
 from tasks.telemetry import tracing

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from tasks.queue.jobs.enqueue import Enqueuer, Submission
+from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.jobs.submission import Submission
 from tasks.queue.lanes.lane_id import LaneId
 from tasks.queue.records import indexes
 from tasks.settings import SYSTEM

@@ -9,7 +9,8 @@ import msgpack
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.queue.jobs.enqueue import Enqueuer, Submission
+from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.jobs.submission import Submission
 from tasks.settings import Settings
 from tests.support.api.job_groups import GROUPS, KINDS_AND_QUEUES, make_group
 from tests.support.api.manual_worker import WORKER, ManualWorker

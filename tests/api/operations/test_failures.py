@@ -6,7 +6,8 @@ import httpx
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.queue.jobs.enqueue import Enqueuer, Submission
+from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.jobs.submission import Submission
 from tasks.queue.redis_keys import JOB
 from tasks.settings import Settings
 from tests.support.api.manual_worker import ManualWorker

@@ -13,7 +13,8 @@ from pathlib import Path
 from arq.connections import ArqRedis
 
 from tasks.queue.connect import close, connect
-from tasks.queue.jobs.enqueue import Enqueuer, Submission
+from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.jobs.submission import Submission
 from tasks.queue.records.indexes import of_deliveries
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import JOBS

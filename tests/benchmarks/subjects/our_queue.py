@@ -8,7 +8,8 @@ from pydantic import BaseModel
 
 from tasks.kind import JobContext, Kind, Result
 from tasks.queue.connect import close, connect
-from tasks.queue.jobs.enqueue import Enqueuer, Submission
+from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.jobs.submission import Submission
 from tasks.settings import Settings
 from tasks.telemetry.logs import configure
 from tests.rivals.stopwatch import URL, Stopwatch, arrived, command, fill, send

@@ -13,7 +13,8 @@ from arq.connections import ArqRedis
 from tasks.blob_ref import BlobRef
 from tasks.kind import Notes, OutputFile, Result
 from tasks.picture_result.record import BLURHASH_CHARS, BLURHASH_DIGITS, FIELD, PictureSummary
-from tasks.queue.jobs.enqueue import Enqueuer, Submission
+from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.jobs.submission import Submission
 from tasks.queue.records.packer import Packer
 from tasks.queue.redis_keys import BLOB, JOB, JOBS, PACK_AFTER_MS, UNPACKED
 from tasks.report.kind import ReportParams

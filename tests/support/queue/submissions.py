@@ -5,7 +5,8 @@ from typing import Any
 
 from arq.connections import ArqRedis
 
-from tasks.queue.jobs.enqueue import Enqueuer, Submission
+from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.jobs.submission import Submission
 from tasks.queue.records.list import read
 from tasks.queue.records.record import Record
 

@@ -15,7 +15,8 @@ from tasks.destinations.copying import DestinationUnavailable, OutputCopier, _Co
 from tasks.destinations.record import DestinationRecord, delete_destination, put_destination, seal_secret
 from tasks.kind import JobContext, Kind, OutputFile, Result
 from tasks.outbound.open import open_outbound
-from tasks.queue.jobs.enqueue import Enqueuer, Submission
+from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.jobs.submission import Submission
 from tasks.queue.records.list import read
 from tasks.queue.records.record import Record, State, new_id
 from tasks.settings import Settings

@@ -15,7 +15,8 @@ from tasks.kind import JobContext
 from tasks.maintenance import alerts
 from tasks.maintenance.alerts import AlertParams
 from tasks.queue.installation import note_storage_owner
-from tasks.queue.jobs.enqueue import Enqueuer, Submission
+from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.jobs.submission import Submission
 from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.redis_keys import ALERTS, ENDPOINT, ENDS, FAILING, JOB, WORKER_MS, arq_queue
 from tasks.queue.series.rings import MINUTE_MS, RINGS, SAMPLE, read_series, sample

@@ -4,7 +4,7 @@ import asyncio
 
 from arq.connections import ArqRedis
 
-from tasks.queue.jobs.enqueue import Submission
+from tasks.queue.jobs.submission import Submission
 from tasks.queue.records.list import read
 from tasks.queue.records.record import Record
 from tasks.queue.redis_keys import (

@@ -10,7 +10,8 @@ from arq.constants import job_key_prefix
 from arq.jobs import Job, deserialize_job_raw, deserialize_result, serialize_job, serialize_result
 from arq.worker import Retry, Worker, func
 
-from tasks.queue.jobs.enqueue import Enqueuer, Submission
+from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.jobs.submission import Submission
 from tasks.queue.wire import deserialize, serialize
 from tests.support.engine_running import settings_for
 

@@ -15,7 +15,7 @@ from arq.worker import Worker
 
 from tasks.catalogue import KINDS as CATALOGUE
 from tasks.queue.connect import close, connect
-from tasks.queue.jobs.enqueue import Submission
+from tasks.queue.jobs.submission import Submission
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import SCHEDULE, SCHEDULES, TICKING, arq_queue
 from tasks.schedule.built_in import BUILT_IN

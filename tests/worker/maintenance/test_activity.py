@@ -9,8 +9,8 @@ from arq.connections import ArqRedis
 
 from tasks.catalogue import KINDS
 from tasks.maintenance.activity import HOURS, Activity, spec
-from tasks.queue.jobs.enqueue import Submission
 from tasks.queue.jobs.job_store import JobStore
+from tasks.queue.jobs.submission import Submission
 from tasks.queue.records.list import read_page
 from tasks.queue.records.record import Record, State
 from tasks.queue.redis_keys import JOBS, SECOND_MS

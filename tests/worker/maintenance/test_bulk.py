@@ -10,8 +10,9 @@ from arq.constants import in_progress_key_prefix
 
 from tasks.maintenance.bulk import BULK, BulkParams, Place
 from tasks.queue.jobs.bulk_step import BulkStep, Superseded
-from tasks.queue.jobs.enqueue import Enqueuer, Submission
+from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.job_store import JobStore
+from tasks.queue.jobs.submission import Submission
 from tasks.queue.records.list import Listing, Selection, read
 from tasks.queue.records.record import Priority, Record, State
 from tasks.queue.redis_keys import JOB, JOBS, arq_queue

@@ -19,8 +19,9 @@ from tasks.kind import JobContext, Kind, OutputFile, Result
 from tasks.maintenance.sweep import sweep
 from tasks.queue.account_keys import AUDIT, AUDIT_NOTES
 from tasks.queue.actor import Actor
-from tasks.queue.jobs.enqueue import Enqueuer, Submission
+from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.job_store import JobStore
+from tasks.queue.jobs.submission import Submission
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import JOBS, SUBSCRIBERS, arq_queue
 from tasks.refusal import Refusal

@@ -13,7 +13,7 @@ from tasks.history.store import History
 from tasks.history.upkeep import WAIT_MS
 from tasks.maintenance.storage_owner import adopt_storage
 from tasks.maintenance.sweep import sweep
-from tasks.queue.jobs.enqueue import Submission
+from tasks.queue.jobs.submission import Submission
 from tasks.queue.records.list import read
 from tasks.queue.redis_keys import AFTER, HISTORY, HISTORY_ERASURES, JOB
 from tasks.settings import DAY_S, Settings

@@ -25,7 +25,7 @@ from tasks.presets import put_preset
 from tasks.queue.account_keys import API_KEY
 from tasks.queue.connect import close, connect
 from tasks.queue.installation import find_installation, find_storage_owner
-from tasks.queue.jobs.enqueue import Submission
+from tasks.queue.jobs.submission import Submission
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import BLOB, ENDPOINT, LANE, PRESETS, SCHEDULES, SUBSCRIBERS
 from tasks.schedule.store import SchedulePatch, ScheduleStore

@@ -7,7 +7,8 @@ from pathlib import Path
 from arq.connections import ArqRedis
 
 from tasks.queue.connect import close, connect
-from tasks.queue.jobs.enqueue import Enqueuer, Submission
+from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.jobs.submission import Submission
 from tasks.queue.memory import observe_memory
 from tasks.queue.records.list import read
 from tasks.queue.records.record import State

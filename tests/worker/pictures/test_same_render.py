@@ -15,9 +15,10 @@ from arq.connections import ArqRedis
 
 from tasks.kind import Notes, RetryPolicy, Scratch
 from tasks.maintenance.deleted_bytes import delete_unneeded
-from tasks.queue.jobs.enqueue import Enqueuer, Submission
+from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.jobs.same_work import result_of_same_work
+from tasks.queue.jobs.submission import Submission
 from tasks.queue.records.record import Record, State
 from tasks.queue.redis_keys import COUNTS, UNNEEDED
 from tasks.queue.watch.watch import Watch

@@ -10,8 +10,8 @@ from arq.connections import ArqRedis
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from tasks.queue.jobs.enqueue import Submission
 from tasks.queue.jobs.job_store import JobStore
+from tasks.queue.jobs.submission import Submission
 from tasks.queue.records.record import Record, State
 from tasks.queue.redis_keys import arq_queue
 from tasks.storage.open import open_storage

@@ -6,8 +6,8 @@ import time
 
 from arq.connections import ArqRedis
 
-from tasks.queue.jobs.enqueue import Submission
 from tasks.queue.jobs.retention import keep_ms
+from tasks.queue.jobs.submission import Submission
 from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.lanes.lane_id import LaneId
 from tasks.queue.records.record import State

@@ -7,6 +7,7 @@ packages; an application that Pressroom is installed beside has modules of these
 
 import ast
 import re
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any, Final
@@ -30,9 +31,14 @@ class PressroomHook(BuildHookInterface):  # type: ignore[type-arg]
         """Write the package into a folder of its own, and have that packed. Another one is not for an editable install,
         which runs the checkout, short names and all."""
         if version != "editable":
-            self._folder = tempfile.TemporaryDirectory()
-            write_package(Path(self.root), Path(self._folder.name))
-            build_data["force_include"][self._folder.name] = NAME
+            folder = tempfile.mkdtemp()
+            write_package(Path(self.root), Path(folder))
+            build_data["force_include"][folder] = NAME
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002
+        """Remove the folder."""
+        for folder in build_data["force_include"]:
+            shutil.rmtree(folder)
 
 
 def write_package(checkout: Path, package: Path) -> None:
@@ -46,6 +52,7 @@ def write_package(checkout: Path, package: Path) -> None:
     modules = {".".join(path.relative_to(checkout).with_suffix("").parts) for path in files if path.suffix == ".py"}
     modules |= {name.removesuffix(".__init__") for name in modules}
     (package / "__init__.py").write_text(DOCSTRING, encoding="utf-8")
+    (package / "py.typed").touch()  # type checkers read the annotations of an installed package only beside this file
     for path in files:
         target = package / path.relative_to(checkout)
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -46,6 +46,23 @@ async def main():
 asyncio.run(main())
 """
 
+# A kind of another package. Its function runs in the sandbox.
+KIND = """
+from pydantic import BaseModel
+from pressroom.tasks.kind import JobContext, Kind, Result
+
+class ColourParams(BaseModel):
+    name: str
+
+async def find_colour(job: JobContext[ColourParams]) -> Result:
+    return Result(value=await job.sandbox.call("colours:colour_of", job.params.name, seconds=10, memory_mb=20))
+
+def colour_of(name, *, report):
+    return {"colour": len(name)}
+
+COLOUR = Kind(name="colour", queue="default", params=ColourParams, run=find_colour, submittable=True)
+"""
+
 
 @pytest.fixture
 def server() -> Iterator[Valkey]:
@@ -66,7 +83,9 @@ def web(start: Start, server: Valkey, tmp_path: Path) -> Iterator[httpx.Client]:
 
 
 def service(server: Valkey, folder: Path) -> dict[str, str]:
-    return {"REDIS_URL": server.url, "STORAGE_URL": f"file://{folder / 'storage'}", "DEV": "1"}
+    (folder / "colours.py").write_text(KIND)
+    own = {"KINDS": "colours:COLOUR", "PYTHONPATH": str(folder)}
+    return {"REDIS_URL": server.url, "STORAGE_URL": f"file://{folder / 'storage'}", "DEV": "1", **own}
 
 
 def wait_until(done: Callable[[], bool], process: "subprocess.Popen[bytes]", folder: Path) -> None:
@@ -119,7 +138,7 @@ def test_an_application_has_worker_tasks_and_api_as_modules_of_its_own(
     assert job["queue"] == "arq/bookshop:queue"
 
 
-def test_the_service_runs_thumbnails_and_reports(
+def test_the_service_runs_thumbnails_reports_and_kinds_of_others(
     start: Start, web: httpx.Client, server: Valkey, tmp_path: Path
 ) -> None:
     assert web.get("/readyz").status_code == 200
@@ -138,6 +157,8 @@ def test_the_service_runs_thumbnails_and_reports(
     document = pypdfium2.PdfDocument(io.BytesIO(web.get(pdf["url"]).raise_for_status().content))
     assert "Über den Dächern 横浜" in document[0].get_textpage().get_text_bounded()
     assert web.get("/console").status_code == 200
+    colour = ended(web, web.post("/v1/jobs", json={"kind": "colour", "params": {"name": "Ada"}}))
+    assert colour["result"] == {"colour": 3}
 
 
 def ended(web: httpx.Client, posted: httpx.Response) -> dict[str, Any]:

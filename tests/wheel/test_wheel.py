@@ -41,7 +41,7 @@ def source_files() -> list[str]:
 def test_it_has_every_file_of_the_sources_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as packed:
         names = {name for name in packed.namelist() if ".dist-info/" not in name}
-        wanted = {f"{NAME}/__init__.py", *(f"{NAME}/{name}" for name in source_files())}
+        wanted = {f"{NAME}/__init__.py", f"{NAME}/py.typed", *(f"{NAME}/{name}" for name in source_files())}
         assert names == wanted
         for name in source_files():
             if Path(name).suffix not in SHOWN_TO_PEOPLE:

@@ -64,7 +64,7 @@ async def test_arqs_own_check_finds_a_worker_while_there_is_one(customer: ArqRed
         (["bookshop.worker.WorkerSettings"], "Either start the worker with --pickle"),
         (["bookshop.worker.PoolSettings", "--pickle"], "redis_pool is not supported: connections are made by"),
         (["bookshop.worker.Missing", "--pickle"], "cannot be imported"),
-        (["worker.WorkerSettings", "--pickle"], "'worker' is a package of Pressroom itself in this folder"),
+        (["worker.WorkerSettings", "--pickle"], "`python -m pressroom.worker --arq worker.WorkerSettings`"),
         (["WorkerSettings", "--pickle"], "is not of the form package.module.WorkerSettings"),
     ],
     ids=["pickle", "unsupported", "missing", "shadowed", "form"],

@@ -47,6 +47,7 @@ CODES: dict[str, str] = {
     "no_direct_uploads": "The storage takes no uploads directly. Upload through the service.",
     "too_many_objects": "The spec has more JSON objects or references than allowed.",
     "key_reused": "This Idempotency-Key was already used with other content.",
+    "not_unique": "Another job holds this unique key.",
     "queue_full": "Too many jobs are waiting in this queue. Try again later.",
     "owner_queue_full": "Too many of your jobs are waiting or scheduled. Try again later, or cancel some.",
     "rate_limited": "You ask for more per minute than allowed. Try again after the time in `Retry-After`.",
@@ -185,6 +186,7 @@ class Refusal(Exception):  # noqa: N818 - it is an expected answer rather than a
         faults: Every field at fault, the first one included, where more than one was examined.
         more_faults: How many more were found than `faults` lists.
         quota: The quota of the owner that was exceeded; `limit` says how much it is.
+        job: Id of the job that stands in the way.
     """
 
     def __init__(
@@ -198,6 +200,7 @@ class Refusal(Exception):  # noqa: N818 - it is an expected answer rather than a
         faults: Sequence[Fault] = (),
         more_faults: int = 0,
         quota: Quota | None = None,
+        job: str | None = None,
     ) -> None:
         if code not in CODES:
             raise ValueError(f"{code!r} is not a refusal code. Add it to tasks/refusal.py.")
@@ -210,6 +213,7 @@ class Refusal(Exception):  # noqa: N818 - it is an expected answer rather than a
         self.faults = tuple(faults)
         self.more_faults = more_faults
         self.quota = quota
+        self.job = job
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"

@@ -20,6 +20,7 @@ from tasks.kind import Kind
 from tasks.public_files.urls import FileUrls, PublicFiles
 from tasks.queue.actor import act_as
 from tasks.queue.jobs.submission import Submission, Submitted
+from tasks.queue.jobs.uniqueness import Uniqueness
 from tasks.queue.memory import memory_of, redis_full
 from tasks.queue.records.record import Priority, RunIf
 from tasks.refusal import Refusal
@@ -45,6 +46,7 @@ class RequestedOptions(TypedDict, total=False):
     urls: FileUrls | None
     keep_s: int | None
     destination: str | None
+    unique: Uniqueness | None
 
 
 class SubmissionOptions(RequestedOptions, total=False):

@@ -51,6 +51,7 @@ STATUS = {
     "already_ended": 409,
     "not_ended": 409,
     "not_retryable": 409,
+    "not_unique": 409,
     "inputs_gone": 409,
     "endpoint_disabled": 409,
     "too_many_portal_links": 409,
@@ -130,6 +131,7 @@ class Problem(BaseModel):
         None,
         description="How many more fields are at fault than `errors` lists. Absent if it lists all that were found.",
     )
+    job: str | None = Field(None, description="Of `not_unique`: the id of the job that holds the key.")
 
 
 def documented(*codes: str) -> dict[int | str, dict[str, Any]]:
@@ -204,6 +206,7 @@ def problem_of(request: Request, refusal: Refusal) -> Response:
         headers=headers,
         errors=[fault._asdict() for fault in refusal.faults] or None,
         more_errors=refusal.more_faults or None,
+        job=refusal.job,
     )
 
 

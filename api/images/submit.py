@@ -159,7 +159,8 @@ class ImageOptions(OutputOptions):
     responses={
         200: {
             "model": Job | Batch | TokenUpload,
-            "description": "This Idempotency-Key was already used with the same content. The existing job.",
+            "description": "This Idempotency-Key was already used with the same content. The existing job. "
+            "Or the job that holds the unique key, as `Pressroom-Unique` says: `returned` or `replaced`.",
         },
         **documented(*REFUSALS),
     },

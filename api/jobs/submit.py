@@ -18,6 +18,7 @@ from api.jobs.submitted import respond
 from api.jobs.views import Job
 from api.labels import LabelFields
 from api.outputs.options import OutputOptions
+from api.unique.options import DebounceAsText, ThrottleAsText, UniqueAsText
 from tasks.kind import SUBMIT_OPTIONS, Kind
 from tasks.refusal import Refusal
 
@@ -50,6 +51,9 @@ class JobRequest(LabelFields, OutputOptions):
     notify: Annotated[str | None, BeforeValidator(_notify_as_text, json_schema_input_type=Notify | str | None)] = Field(
         None, max_length=4_000, description=DESCRIPTION
     )
+    unique: UniqueAsText = None
+    debounce: DebounceAsText = None
+    throttle: ThrottleAsText = None
 
 
 @router.post(
@@ -62,7 +66,8 @@ class JobRequest(LabelFields, OutputOptions):
     responses={
         200: {
             "model": Job,
-            "description": "This Idempotency-Key was already used with the same kind and params. The existing job.",
+            "description": "This Idempotency-Key was already used with the same kind and params. The existing job. "
+            "Or the job that holds the unique key, as `Pressroom-Unique` says: `returned` or `replaced`.",
         },
         **documented(*SUBMIT_REFUSALS, "unknown_kind", "invalid_params", "unsupported_media_type", "too_large"),
     },

@@ -24,8 +24,10 @@ from api.labels import (
     read_metadata,
     read_tags,
 )
+from api.unique.options import UniqueFields, UniqueQuery, add_unique
 from tasks.queue.records.record import Priority, RunIf
 from tasks.refusal import Refusal
+from tasks.settings import Settings
 
 MAX_AFTER = 100
 """The number of jobs that `after` may name."""
@@ -55,7 +57,7 @@ OPTION_HEADERS: Final = (
 
 SUBMIT_REFUSALS: Final = (
     *("unauthorized", "invalid_request", "params_too_large", "not_found", "expired", "prerequisite_failed"),
-    *("batch_open", "batch_sealed", "invalid_url", "address_refused", "invalid_secret", "key_reused"),
+    *("batch_open", "batch_sealed", "invalid_url", "address_refused", "invalid_secret", "key_reused", "not_unique"),
     *("queue_full", "owner_queue_full", "redis_full"),
 )
 """What any submit may be refused with, for the options here."""
@@ -97,10 +99,11 @@ def form_parsers(caller: Caller, submit_options: RequestedOptions) -> dict[str, 
         "notify": lambda text: add_options(submit_options, notify=checked_notify(caller.context, text)),
         "tags": lambda text: add_options(submit_options, tags=read_tags(settings, text)),
         "metadata": lambda text: add_options(submit_options, metadata=read_metadata(settings, text)),
+        **{name: partial(_add_unique_text, submit_options, settings, name) for name in UniqueQuery.model_fields},
     }
 
 
-class SubmitFields(LabelFields):
+class SubmitFields(LabelFields, UniqueFields):
     """What the JSON body of a submit may say, instead of its query."""
 
     notify: Member | None = None
@@ -116,6 +119,11 @@ class SubmitFields(LabelFields):
         tags, metadata = checks.run(lambda: labels_of(caller.context.settings, self)) or Labels()
         checks.done()
         add_options(options, notify=notify, tags=tags, metadata=metadata)
+        add_unique(options, caller.context.settings, self)
+
+
+def _add_unique_text(options: RequestedOptions, settings: Settings, name: str, text: str) -> None:
+    add_unique(options, settings, UniqueQuery(**{name: text}))
 
 
 def add_options(options: RequestedOptions, **given: Any) -> None:
@@ -132,7 +140,7 @@ def add_options(options: RequestedOptions, **given: Any) -> None:
     checks.done()
 
 
-class SubmitOptions(LabelQuery):
+class SubmitOptions(LabelQuery, UniqueQuery):
     """Query parameters of every submit."""
 
     model_config = ConfigDict(extra="forbid")
@@ -177,7 +185,7 @@ class SubmitOptions(LabelQuery):
         timing = checks.run(lambda: timing_of(caller.context.settings, self.delay, self.run_at)) or Timing()
         after = checks.run(lambda: self.prerequisites)
         checks.done()
-        return {
+        options: RequestedOptions = {
             "notify": notify,
             "tags": labels.tags,
             "metadata": labels.metadata,
@@ -189,6 +197,8 @@ class SubmitOptions(LabelQuery):
             "batch": self.batch,
             "idempotency_key": idempotency_key,
         }
+        add_unique(options, caller.context.settings, self)
+        return options
 
 
 def _notify_in_header(caller: Caller, before: str | None) -> str | None:

@@ -15,10 +15,13 @@ from tasks.queue.records.record import Record
 from tasks.refusal import Refusal
 
 RETRY_AFTER_S = 1
+MET_HEADER = "Pressroom-Unique"
+"""What a submit with a unique key did to the job that holds it: `returned` or `replaced`."""
 
 
 async def respond(caller: Caller, submitted: Submitted, warnings: Sequence[str] = ()) -> Response:
-    """Respond with the job and its path in `Location`; with 200 if the Idempotency-Key belongs to an existing job.
+    """Respond with the job and its path in `Location`; with 200 if the Idempotency-Key, or a unique key, belongs to an
+    existing job.
 
     Args:
         caller: The sender.
@@ -56,10 +59,12 @@ async def respond_batch(caller: Caller, submitted: Submitted, warnings: Sequence
 async def _found(context: Context, job_id: str) -> Record:
     record = await read(context.redis, job_id)
     if record is None or record.expired(clock.now_ms()):
-        raise Refusal("expired", f"Job {job_id!r} of this Idempotency-Key has expired. Use a new key.")
+        raise Refusal("expired", f"Job {job_id!r} has this key, and has just expired. Use a new key.")
     return record
 
 
 def _response(submitted: Submitted, content: bytes) -> Response:
     headers = {"Location": path_of(submitted.job_id), "Retry-After": str(RETRY_AFTER_S), "Cache-Control": "no-store"}
+    if submitted.met is not None:
+        headers[MET_HEADER] = submitted.met
     return Response(content, 202 if submitted.created else 200, headers, "application/json")

@@ -77,6 +77,7 @@ async def cancel_job(request: Request, job_id: JobId) -> Response:
         "not_found",
         "expired",
         "not_retryable",
+        "not_unique",
         "prerequisite_failed",
         "inputs_gone",
         "redis_full",
@@ -106,6 +107,11 @@ async def retry_job(request: Request, job_id: JobId) -> Response:
             "not_retryable",
             f"Job {job_id!r} was not needed, since a job that it comes after ended in another way. Submit it again "
             "without 'after'.",
+        )
+    if answer == "held":
+        raise Refusal(
+            "not_unique",
+            f"Another job holds the unique key of job {job_id!r}. Wait until it lets go of the key, or cancel it.",
         )
     if answer == "unknown":
         raise Refusal(

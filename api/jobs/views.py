@@ -14,6 +14,7 @@ from api.http.query import Page
 from api.images.result import ImageResult
 from api.jobs.waiting import WaitingFor
 from api.labels import ShownMetadata, ShownTags
+from api.unique.shown import ShownDebounce, ShownThrottle, ShownUnique
 from tasks import clock
 from tasks.clock import from_ms, maybe_from_ms
 from tasks.kind import variant_of
@@ -177,6 +178,9 @@ class Job(BaseModel):
     run_if: RunIf | None = Field(
         None, description="For which end of them it waits: absent for `success`, else `failure` or `any`."
     )
+    unique: ShownUnique = Field(None, description="The unique key that it was submitted with.")
+    debounce: ShownDebounce = Field(None, description="The same, of a debounce.")
+    throttle: ShownThrottle = Field(None, description="The same, of a throttle.")
     warnings: Warnings = None
     waiting_for: list[WaitingFor] | None = Field(
         None,
@@ -261,6 +265,7 @@ def job_of(record: Record, caller: Caller, *, urls: FileUrls | None = None, with
         tags=list(record.tags) or None,
         metadata=dict(record.metadata) or None,
         links=_links(record, place),
+        **record.unique_as,
     )
 
 

@@ -128,7 +128,8 @@ class Preflight(BaseModel):
     responses={
         200: {
             "model": Job,
-            "description": "This Idempotency-Key was already used with the same content. The existing job.",
+            "description": "This Idempotency-Key was already used with the same content. The existing job. "
+            "Or the job that holds the unique key, as `Pressroom-Unique` says: `returned` or `replaced`.",
         },
         303: {"description": "Only if `Accept` names the type of a file of the report: its path is in `Location`."},
         **documented(*dict.fromkeys((*REFUSALS, *SUBMIT_REFUSALS, "no_file", "too_many_files", "failed"))),

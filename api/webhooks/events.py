@@ -63,7 +63,8 @@ class EventRequest(SubmitFields):
     responses={
         200: {
             "model": Job,
-            "description": "This id or Idempotency-Key was already used with the same content. The existing job.",
+            "description": "This id or Idempotency-Key was already used with the same content. The existing job. "
+            "Or the job that holds the unique key, as `Pressroom-Unique` says: `returned` or `replaced`.",
         },
         **documented(*SUBMIT_REFUSALS, "unsupported_media_type", "too_large", "rate_limited"),
     },

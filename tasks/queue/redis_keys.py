@@ -1,6 +1,6 @@
-"""Every Redis key and every time to live, but those of accounts, ARQ applications, feeds, portals and queues that are
-made by naming them, which stand beside this module: `account_keys`, `application_keys`, `feed_keys`, `portal_keys` and
-`queues/queue_keys`.
+"""Every Redis key and every time to live, but those of accounts, ARQ applications, feeds, portals, unique keys and queues
+that are made by naming them, which stand beside this module: `account_keys`, `application_keys`, `feed_keys`,
+`portal_keys`, `jobs/uniqueness` and `queues/queue_keys`.
 
 Scripts contain no key: they are given those of SCRIPT_CONSTANTS that they use. They compute the names of keys, so a
 Redis without cluster mode is needed.

@@ -27,6 +27,7 @@ from tasks.queue.account_keys import ACCOUNT_CONSTANTS
 from tasks.queue.actor import ACTING
 from tasks.queue.application_keys import APPLICATION_CONSTANTS, ZSETS_BY_NAME
 from tasks.queue.feed_keys import FEED_CONSTANTS
+from tasks.queue.jobs.uniqueness import UNIQUE_CONSTANTS
 from tasks.queue.memory import is_out_of_memory, memory_of, redis_full
 from tasks.queue.portal_keys import PORTAL_CONSTANTS
 from tasks.queue.queues.queue_keys import QUEUE_CONSTANTS
@@ -42,7 +43,13 @@ NO_CODE: Final = re.compile(r"--.*|'(?:[^'\\]|\\.)*'")
 """A comment, or a string."""
 CONSTANT: Final = re.compile(r"\bK\.(\w+)")
 CONSTANTS: Final = (
-    SCRIPT_CONSTANTS | ACCOUNT_CONSTANTS | FEED_CONSTANTS | PORTAL_CONSTANTS | APPLICATION_CONSTANTS | QUEUE_CONSTANTS
+    SCRIPT_CONSTANTS
+    | ACCOUNT_CONSTANTS
+    | FEED_CONSTANTS
+    | PORTAL_CONSTANTS
+    | APPLICATION_CONSTANTS
+    | QUEUE_CONSTANTS
+    | UNIQUE_CONSTANTS
 )
 """What scripts know as `K.<name>`."""
 ALSO_ADDS: Final = frozenset({"verbs/reopen"})

@@ -14,6 +14,7 @@ CODES: Final = {
     "dns_failed": "and which names there are.",
     "too_many_secrets": "An endpoint has as many as its owner has made.",
     "key_reused": "A key of an earlier request may come with another content.",
+    "not_unique": "A job of an earlier request may hold a unique key.",
     "no_file": "A file may be empty, and a form without one is a form.",
     "unsupported_format": "A schema knows no picture from other bytes.",
     "offset_conflict": "Where an upload goes on is what HEAD says.",
@@ -29,6 +30,7 @@ CODES: Final = {
 REASONS: Final = {
     r"^cursor: The cursor is not valid|^after: It is no cursor": "A cursor is what a page gave.",
     r"exclude each other": "OpenAPI has no parameters that exclude each other.",
+    r"^(unique|debounce|throttle)\b": "They may be JSON in a text, and their times depend on each other.",
     r"^Send exactly one of the fields 'upload'": "A null counts as absent.",
     r"^The filter has no criterion": "A null is no criterion, and `all: false` is none.",
     r"^From 'first' to 'last' are": "Nor does a schema know how far two days are apart,",

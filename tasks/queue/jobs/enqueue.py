@@ -16,6 +16,7 @@ from tasks.queue.jobs.same_params import canonical
 from tasks.queue.jobs.submission import Submission, Submitted
 from tasks.queue.jobs.submit_limits import REASONS, SubmitLimits
 from tasks.queue.jobs.submit_refusals import refusal_of
+from tasks.queue.jobs.uniqueness import check_alone, conflict
 from tasks.queue.lanes.lane_id import lane_of
 from tasks.queue.records import indexes
 from tasks.queue.records.list import read
@@ -58,8 +59,8 @@ class Enqueuer:
             The job's id and record.
 
         Raises:
-            Refusal: `params_too_large`, `key_reused`, `queue_full`, `owner_queue_full`; for `after` and `batch` also
-                `not_found`, `prerequisite_failed` and `batch_sealed`.
+            Refusal: `params_too_large`, `key_reused`, `not_unique`, `queue_full`, `owner_queue_full`; for `after` and
+                `batch` also `not_found`, `prerequisite_failed` and `batch_sealed`.
             redis.exceptions.RedisError: Redis does not answer.
         """
         with _step(submission, submission.kind):
@@ -67,6 +68,8 @@ class Enqueuer:
             job = self.job(job_id, submission)
             rules = self._limits.rules(job, submission.quotas)
             payload = {"jobs": [job], **rules, **self._idempotency(submission, submission.content)}
+            if submission.unique:
+                payload["unique"] = submission.unique.payload(submission.kind)
             if submission.upload_token:
                 payload |= {"upload_token": submission.upload_token, "token_upload": submission.token_upload}
 
@@ -92,6 +95,7 @@ class Enqueuer:
             redis.exceptions.RedisError: Redis does not answer.
         """
         first, batch_id = submissions[0], new_id()
+        check_alone(first.unique)
         with _step(first, "batch"):
             ids = [new_id() for _ in submissions]
             content = hashlib.sha256("\n".join(one.content for one in submissions).encode()).hexdigest()
@@ -116,6 +120,10 @@ class Enqueuer:
         match await enqueue_with_blobs(self._enqueue, payload, self._storage):
             case {"answer": "created", "id": job_id, "now": now}:
                 return Submitted(job_id, created=True, records=records(now))
+            case {"answer": "held" | "replaced" as answer, "id": job_id}:
+                return Submitted(job_id, created=False, met="returned" if answer == "held" else answer)
+            case {"answer": "conflict"} as met if submission.unique:
+                raise conflict(met, submission.unique)
             case {"answer": "same", "id": job_id}:
                 return Submitted(job_id, created=False)
             case {"answer": "reused", "id": job_id} if await self._is_repeat(job_id, submission):
@@ -213,6 +221,9 @@ class Enqueuer:
             job["upkeep"] = True
         if submission.received:
             job["received"] = dict(submission.received)
+        if submission.unique:
+            job["unique"] = stored = submission.unique.stored(submission.kind)
+            job["fields"] += ["unique", stored, "unique_as", submission.unique.shown()]
         return job
 
     def _idempotency(self, submission: Submission, content: str) -> dict[str, Any]:
@@ -271,4 +282,5 @@ def _record(job_id: str, submission: Submission, *, created_at: int, batch: str 
         tags=submission.tags,
         urls=submission.urls,
         metadata=json.loads(submission.metadata) if submission.metadata else {},
+        unique_as=json.loads(submission.unique.shown()) if submission.unique else {},
     )

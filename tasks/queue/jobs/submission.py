@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tasks.accounts.quotas import Quotas
+from tasks.queue.jobs.uniqueness import Uniqueness
 from tasks.queue.records.record import Priority, Record, RunIf
 
 
@@ -47,6 +48,7 @@ class Submission:
         token_upload: Id of the upload that was stored with that use, which is taken then.
         received: Bytes of those of its blobs that came with the request, by SHA-256.
         quotas: Those of the owner; None is what the settings say.
+        unique: The key that it holds, and how long.
     """
 
     kind: str
@@ -84,6 +86,7 @@ class Submission:
     token_upload: str | None = None
     received: Mapping[str, int] = field(default_factory=dict)
     quotas: Quotas | None = None
+    unique: Uniqueness | None = None
 
     @property
     def content(self) -> str:
@@ -102,13 +105,15 @@ class Submitted:
 
     Attributes:
         job_id: Id of the job, or of the batch.
-        created: False where the Idempotency-Key named a job that existed already.
+        created: False where the Idempotency-Key or a unique key named a job that existed already.
+        met: Of a unique key: whether that job was `returned`, or `replaced` by what was submitted.
         records: The new jobs. Empty where the job existed already, and where it waits for others, since only the script
             knows then in which state it is.
     """
 
     job_id: str
     created: bool
+    met: Literal["returned", "replaced"] | None = None
     records: tuple[Record, ...] = ()
 
     @property

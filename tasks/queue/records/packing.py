@@ -18,7 +18,7 @@ from tasks.queue.records.folding import MARKS, SEPARATOR, fold, from_ascii, to_a
 Fields = Mapping[bytes, bytes]
 
 PLAIN: Final = frozenset(
-    b"state kind queue owner name priority created_at due_at expires_at keep keep_ms awaited code".split()
+    b"state kind queue owner name priority created_at due_at expires_at keep keep_ms awaited code unique".split()
 )
 """Fields that stay as they are: lists and the cleanup ask for them, and older versions refuse a record without them."""
 TALLY: Final = b"tally:"

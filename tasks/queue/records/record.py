@@ -96,6 +96,7 @@ class Record:
         urls: Which URLs answers and events give of its files, if its sender said: `private` or `public`.
         tally: Of an event or a batch, state → number of its deliveries or jobs.
         viewer: SHA-256 of the token that may see this job and nothing else, where there is one.
+        unique_as: Its option `unique`, `debounce` or `throttle` as it was sent, by that name, if it has one.
         minter: The key behind that token, with which it ends; None for jobs of versions that did not note it.
     """
 
@@ -135,6 +136,7 @@ class Record:
     tally: Mapping[str, int] = field(default_factory=dict)
     viewer: str | None = None
     minter: str | None = None
+    unique_as: Mapping[str, Any] = field(default_factory=dict)
 
     def expired(self, now_ms: int) -> bool:
         """Whether only the tombstone is left: the job ended so long ago that its files may be gone."""
@@ -202,4 +204,5 @@ class Record:
             },
             viewer=text.get("viewer"),
             minter=text.get("minter"),
+            unique_as=loaded("unique_as") or {},
         )

@@ -1,6 +1,7 @@
 """The layout of Redis keys, literally: processes of the last release read what those of the next one write."""
 
 from tasks.queue import account_keys, application_keys, portal_keys, redis_keys
+from tasks.queue.jobs import uniqueness
 from tasks.queue.queues import queue_keys
 from tasks.queue.redis_keys import QUEUES, arq_queue
 
@@ -86,11 +87,12 @@ NAMES = {
     "FUNCTIONS": "functions:",
     "ARQ_WORKER": "arq-worker:",
     "MADE_QUEUES": "queues",
+    "UNIQUE": "unique:",
 }
 
 
 def test_our_keys_begin_as_they_always_did() -> None:
-    modules = (redis_keys, account_keys, portal_keys, application_keys, queue_keys)
+    modules = (redis_keys, account_keys, portal_keys, application_keys, queue_keys, uniqueness)
     named = {name: value for module in modules for name, value in vars(module).items()}
     keys = {name: value for name, value in named.items() if str(value).startswith("pressroom:")}
     assert keys.pop("ROOT") == "pressroom:"

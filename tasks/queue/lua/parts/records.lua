@@ -1,4 +1,4 @@
--- needs: changes counters indexes
+-- needs: changes counters indexes unique/holding
 -- Records of jobs. tasks/queue/records/record.py explains their fields and states.
 
 -- Some fields of a hash, by name; false where there is none.
@@ -10,7 +10,7 @@ end
 
 local READ_FIELDS = { 'state', 'owner', 'kind', 'queue', 'lane', 'shelves', 'event', 'created_at', 'started_at',
   'score', 'worker', 'notify', 'batch', 'awaited', 'lost', 'attempt', 'tries', 'lapses', 'awaits', 'keep_ms',
-  'keep', 'arq', 'run_if' }
+  'keep', 'arq', 'run_if', 'unique' }
 
 local function is_packed(id)
   return redis.call('HEXISTS', K.job .. id, '0') == 1
@@ -33,13 +33,14 @@ end
 
 -- The indexes follow the state, and so does the count of jobs by state of the event or batch that this job is part of;
 -- those who watch the job are told. job: id, kind, owner, queue, job_indexes, created_at, state (that it leaves, if
--- any), and event or batch, if any.
+-- any), and event, batch or unique, if any.
 local function set_state(job, to)
   if job.state then
     for _, index in ipairs(indexes_of(job.job_indexes, job.state)) do redis.call('ZREM', index, job.id) end
   end
   for _, index in ipairs(indexes_of(job.job_indexes, to)) do redis.call('ZADD', index, job.created_at, job.id) end
   move(job, job.state, to)
+  if job.unique then hold_unique(job, to) end
   local whole = job.event or job.batch
   if whole and redis.call('EXISTS', K.job .. whole) == 1 then
     if job.state then redis.call('HINCRBY', K.job .. whole, 'tally:' .. job.state, -1) end

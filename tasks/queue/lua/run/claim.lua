@@ -143,9 +143,9 @@ local function start(id, queue, alone)
   local record = K.job .. id
   -- Two tables of known size cost less than `fields_of`, called for each job that starts.
   local state, owner, kind, created_at, attempts, tries, job_indexes, event, batch, params, request_id, due_at,
-    traceparent, tracestate, unread, destination = unpack(redis.call('HMGET', record, 'state', 'owner', 'kind',
+    traceparent, tracestate, unread, destination, unique = unpack(redis.call('HMGET', record, 'state', 'owner', 'kind',
     'created_at', 'attempt', 'tries', 'shelves', 'event', 'batch', 'params', 'request_id', 'due_at', 'traceparent',
-    'tracestate', 'unread', 'destination'))
+    'tracestate', 'unread', 'destination', 'unique'))
   if state ~= 'queued' or not job_indexes then return false end
   if is_cancelled(id) then
     load_seldom()
@@ -162,7 +162,7 @@ local function start(id, queue, alone)
   if alone then redis.call('HSET', record, 'alone', attempt) end
   redis.call('ZADD', K.arq_queue[queue], now + K.lease_ms, id)
   set_state({ id = id, kind = kind, owner = owner, queue = queue, job_indexes = job_indexes, created_at = created_at,
-    state = state, event = event, batch = batch }, 'running')
+    state = state, event = event, batch = batch, unique = unique }, 'running')
   if attempt == 1 and not unread then observe('pickup', label_of(kind, job_indexes), now - tonumber(due_at)) end
   jobs[#jobs + 1] = { id = id, queue = queue, kind = kind, owner = owner, params = params, attempt = attempt,
     tries = tonumber(tries or 0), created_at = tonumber(created_at), started_at = now, request_id = request_id or nil,

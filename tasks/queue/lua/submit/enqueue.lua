@@ -1,12 +1,14 @@
 -- needs: blobs creation jobs/prerequisites owners/rates owners/waiting
--- seldom: accounts/audit owners/upload_tokens
+-- seldom: accounts/audit owners/upload_tokens unique/conflicts
 -- A submit: records, ARQ jobs, lanes or timers, indexes, idempotency key and wake signal together.
 -- payload: jobs {what `create` takes, and run_if (`is_met`) or nil, …}: one that others wait for comes before them;
 -- batch (what `create_batch` takes of a batch that they make) or nil,
 -- idempotency {key, content, ttl_ms} or nil, upload_token (the id of the token that it comes with) or nil, token_upload
--- (the upload that has the token's use) or nil, seen (of `find_swept`) or nil, and the limits (`find_excess`).
+-- (the upload that has the token's use) or nil, unique (`find_conflict`; of one job) or nil, seen (of `find_swept`) or
+-- nil, and the limits (`find_excess`).
 -- Answers answer and id, where answer is
---   'created' (id: of the batch, or of the one job; now), 'same' or 'reused' (the key belongs to job id), 'full',
+--   'created' (id: of the batch, or of the one job; now), 'same' or 'reused' (the key belongs to job id), 'held' or
+--   'conflict' (job id holds the unique key, in this state), 'replaced' (job id, which waited, does this now), 'full',
 --   'owner_full' or 'too_fast' (`find_excess`), 'redis_full', 'known' (there is a job of this id), 'unknown' (no such
 --   batch, or job that was to come first), 'ended' (the job that was to come first did not end so: state), 'open' (the
 --   batch that was to come first takes more jobs), 'sealed' (the batch takes no more jobs), 'token_gone' or
@@ -58,16 +60,25 @@ local function check_destination(name)
   if redis.call('HEXISTS', K.destinations .. owner, name) == 0 then return { answer = 'no_destination', id = name } end
 end
 
+-- The waiting job that this one replaces.
+local replaced
+
 local function check()
   local known = idempotency and find_repeat()
   if known then return known end
+  if payload.unique then
+    load_seldom()
+    local conflict
+    conflict, replaced = find_conflict(owner)
+    if conflict then return conflict end
+  end
   if payload.upload_token then
     load_seldom()
     local over = find_token_over(payload.upload_token, payload.token_upload)
     if over then return over end
   end
   if payload.full and not is_upkeep then return { answer = 'redis_full' } end
-  local excess = not first.adopt and find_excess(jobs)
+  local excess = not first.adopt and not replaced and find_excess(jobs)
   if excess then return excess end
   if redis.call('EXISTS', K.job .. first.id) == 1 then return { answer = 'known', id = first.id } end
   for _, job in ipairs(jobs) do
@@ -77,8 +88,16 @@ local function check()
   end
 end
 
+local function note_idempotency(id)
+  local value = id .. ' ' .. idempotency.content
+  redis.call('SET', K.idempotency .. idempotency.key, value, 'PX', idempotency.ttl_ms)
+end
+
 local refused = check()
-if refused then return cmsgpack.pack(refused) end
+if refused then
+  if refused.answer == 'held' and idempotency and not payload.full then note_idempotency(refused.id) end
+  return cmsgpack.pack(refused)
+end
 if is_upkeep then write_when_full() end
 spend()
 if payload.upload_token then use_token(payload.upload_token, payload.token_upload) end
@@ -87,19 +106,17 @@ if batch then
   create_batch(batch, #jobs)
   for _, job in ipairs(jobs) do job.batch = batch.id end
 end
-for _, job in ipairs(jobs) do
+if replaced then replace(replaced, first) end
+for _, job in ipairs(replaced and {} or jobs) do
   create(job)
   if job.batch then
     redis.call('ZADD', K.jobs .. 'batch/' .. job.batch, now, job.id)
     if not batch then redis.call('HINCRBY', K.job .. job.batch, 'total', 1) end
   end
 end
-if idempotency then
-  local value = first.id .. ' ' .. idempotency.content
-  redis.call('SET', K.idempotency .. idempotency.key, value, 'PX', idempotency.ttl_ms)
-end
+if idempotency then note_idempotency(replaced or first.id) end
 if payload.actor then
   load_seldom()
-  write_audit({ owner = owner, id = first.id, after = { kind = first.kind } })
+  write_audit({ owner = owner, id = replaced or first.id, after = { kind = first.kind } })
 end
-return cmsgpack.pack({ answer = 'created', id = first.id, now = now })
+return cmsgpack.pack({ answer = replaced and 'replaced' or 'created', id = replaced or first.id, now = now })

@@ -1,4 +1,4 @@
--- needs: arq blobs counters ending indexes jobs/prerequisites lane_ids lanes owners/everyones records
+-- needs: arq blobs counters ending indexes jobs/prerequisites lane_ids lanes owners/everyones records unique/holding
 -- Repairs what lacks something: a key that expired, was evicted or deleted, or an older snapshot of Redis.
 -- payload: ids, lanes {{queue, name}, …}, schedules {id, …}, endpoints {id, …}, queues {name, …}, owner (of jobs that
 -- have lost theirs, and of built-in schedules),
@@ -181,6 +181,7 @@ local function reconcile(id)
   if kind == 'batch' then return reconcile_batch(id) end
   if close_incomplete(id) then return 'closed' end
   local job = read(id)
+  if job.unique then hold_unique(job, job.state) end
   local counted = job.state == 'scheduled' and job.awaits > 0 and recount_awaited(job) or 'fine'
   if counted == 'closed' then return counted end
   local put = put_back(job)

@@ -1,4 +1,4 @@
--- needs: accounts/audit blobs bulk changes counters indexes records
+-- needs: accounts/audit blobs bulk changes counters indexes records unique/holding
 -- Ended jobs are deleted, and some minutes later their bytes, if nothing else needs them. An ARQ client may have
 -- given the id of one to a new job: ARQ's keys are that one's.
 -- payload: ids, by, last (`for_each`), reused (true: only those whose id was given to a new job). Answers for each
@@ -28,6 +28,7 @@ local function delete(id)
   local reused = not LIVE[job.state] and redis.call('EXISTS', K.arq_job .. id) == 1
   if LIVE[job.state] or payload.reused and not reused then return job.state end
   if is_needed(job) then return 'needed' end
+  if job.unique then release_unique(job) end
   local record = K.job .. id
   local blobs, files = unpack(redis.call('HMGET', record, 'blobs', 'files'))
   local needed = {}

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 from arq.connections import ArqRedis
@@ -9,19 +10,24 @@ from arq.constants import abort_jobs_ss
 
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.job_store import JobStore
+from tasks.queue.jobs.uniqueness import OnConflict, Span, Uniqueness
 from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.lanes.lane_id import LaneId
 from tasks.queue.records.list import read
 from tasks.queue.records.record import Priority, Record, State
 from tasks.queue.redis_keys import JOB, ROOT, arq_queue
+from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tests.support.key_leaks import key_leaks
 from tests.support.queue.fake_worker import FakeWorker, lapse, look_now
 from tests.support.queue.submissions import record_of, submit
+from tests.support.queue.unique_keys import debounce, unique, wrong_unique_keys
 from worker.attempts.running import ClaimedJob
 
 QUEUES = ("default", "media")
 OWNERS = ("a", "b", "c")
+SPANS: tuple[Span, ...] = ("waiting", "running", "ended")
+ON_CONFLICT: tuple[OnConflict, ...] = ("return", "replace", "reject")
 STEPS = 150
 
 
@@ -43,7 +49,16 @@ class Walk:
     async def step(self) -> str:
         """Do something; returns what."""
         moves: list[Callable[[], Awaitable[None]]] = [self.submit, self.claim, self.claim, self.finish, self.finish]
-        moves += [self.renew, self.die, self.say_stale, self.cancel, self.sign, self.steer, self.let_time_pass]
+        moves += [
+            self.renew,
+            self.die,
+            self.say_stale,
+            self.cancel,
+            self.sign,
+            self.steer,
+            self.let_time_pass,
+            self.retry,
+        ]
         move = self._chance.choice(moves)
         await move()
         return move.__name__
@@ -55,8 +70,26 @@ class Walk:
                 "owner": self._chance.choice(OWNERS),
                 "priority": self._chance.choice(list(Priority)),
                 "delay_ms": self._chance.choice([0, 0, 60_000]),
+                "unique": self.chosen_key(),
             }
-            self.ids.append(await submit(self._enqueuer, **options))
+            with suppress(Refusal):  # another has its key
+                job_id = await submit(self._enqueuer, **options)
+                self.ids += [job_id] if job_id not in self.ids else []
+
+    def chosen_key(self) -> Uniqueness | None:
+        key, on_conflict = self._chance.choice("xy"), self._chance.choice(ON_CONFLICT)
+        kinds = [None, None, None, debounce(key), unique(key, "throttle")]
+        kinds += [unique(key + span, span, on_conflict) for span in SPANS]
+        kinds += [unique(key, self._chance.choice(SPANS), on_conflict)]
+        return self._chance.choice(kinds)
+
+    async def retry(self) -> None:
+        """What failed or was cancelled runs again, unless another has its key."""
+        if self.ids:
+            job_id = self._chance.choice(self.ids)
+            (answer,) = await self._job_store.retry([job_id])
+            if answer == "reopened":
+                self._ended.pop(job_id, None)
 
     async def claim(self) -> None:
         worker = self._chance.choice(self._workers)
@@ -144,6 +177,7 @@ class Walk:
     async def check(self) -> None:
         """Counters and indexes agree with the records, no job is lost, and what has ended stays so."""
         assert await key_leaks(self._redis) == []
+        assert await wrong_unique_keys(self._redis, self.ids) == []
         async with self._redis.pipeline(transaction=False) as pipe:
             for queue in QUEUES:
                 pipe.zrange(arq_queue(queue), 0, -1)

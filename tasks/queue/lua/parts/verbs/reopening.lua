@@ -1,4 +1,4 @@
--- needs: arq blobs counters ending jobs/prerequisites lane_order lanes records verbs/kept_events
+-- needs: arq blobs counters ending jobs/prerequisites lane_order lanes records unique/holding verbs/kept_events
 -- Ended jobs run again, with all their tries; what waits for its next try has it now. Old attempts are kept.
 -- payload: only {state → true} (nil: any), keep_event_ms (for deliveries).
 
@@ -50,8 +50,8 @@ local function wait_for(job, live)
 end
 
 -- Returns 'reopened', 'blocked' (a job that it comes after did not succeed; it runs by itself once that has),
--- 'not_needed' (one that it comes after did not end as this one waited for), 'expired', 'unknown', 'packed' (it must be
--- restored first), or the state in which it stays.
+-- 'not_needed' (one that it comes after did not end as this one waited for), 'held' (another job holds its unique key),
+-- 'expired', 'unknown', 'packed' (it must be restored first), or the state in which it stays.
 local function reopen(id)
   local job = read(id)
   if not job then return 'unknown' end
@@ -63,6 +63,7 @@ local function reopen(id)
     unpack(redis.call('HMGET', record, 'expires_at', 'priority', 'blobs', 'after', 'code'))
   if expires_at then
     if tonumber(expires_at) <= now then return 'expired' end
+    if job.unique and is_held_by_another(job) then return 'held' end
     if after then
       local first, state
       live, first, state = unfinished_of(job, after)

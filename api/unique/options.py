@@ -27,7 +27,7 @@ KEY: Final = "A key of your choice. It is one of its owner, of its kind of job a
 Key = Annotated[str, Field(min_length=1, max_length=MAX_KEY_CHARS, description=KEY, examples=["invoice-4711"])]
 
 
-class Unique(BaseModel):
+class UniqueOption(BaseModel):
     """One job with a key at a time."""
 
     model_config = ConfigDict(extra="forbid")
@@ -50,7 +50,7 @@ class Unique(BaseModel):
     )
 
 
-class Debounce(BaseModel):
+class DebounceOption(BaseModel):
     """A job that waits until its submits stop."""
 
     model_config = ConfigDict(extra="forbid")
@@ -60,7 +60,7 @@ class Debounce(BaseModel):
     max_wait_s: JsonNumber = Field(gt=0, description="Seconds to wait after the first submit, at most.", examples=[60])
 
 
-class Throttle(BaseModel):
+class ThrottleOption(BaseModel):
     """At most one job in a time."""
 
     model_config = ConfigDict(extra="forbid")
@@ -92,7 +92,7 @@ def _as_text(given: Any) -> Any:
     return json.dumps(given) if isinstance(given, dict) else given
 
 
-UniqueMember = Annotated[Unique, BeforeValidator(_whole, json_schema_input_type=str | Unique)]
+UniqueMember = Annotated[UniqueOption, BeforeValidator(_whole, json_schema_input_type=str | UniqueOption)]
 
 
 class UniqueQuery(BaseModel):
@@ -114,23 +114,23 @@ class UniqueFields(BaseModel):
     """The options in a JSON body."""
 
     unique: UniqueMember | None = Field(None, description=UNIQUE_TEXT)
-    debounce: Debounce | None = Field(None, description=DEBOUNCE_TEXT)
-    throttle: Throttle | None = Field(None, description=THROTTLE_TEXT)
+    debounce: DebounceOption | None = Field(None, description=DEBOUNCE_TEXT)
+    throttle: ThrottleOption | None = Field(None, description=THROTTLE_TEXT)
 
 
 UniqueAsText = Annotated[
     str | None,
-    BeforeValidator(_as_text, json_schema_input_type=Unique | str | None),
+    BeforeValidator(_as_text, json_schema_input_type=UniqueOption | str | None),
     Field(max_length=MAX_TEXT_CHARS, description=UNIQUE_TEXT),
 ]
 DebounceAsText = Annotated[
     str | None,
-    BeforeValidator(_as_text, json_schema_input_type=Debounce | str | None),
+    BeforeValidator(_as_text, json_schema_input_type=DebounceOption | str | None),
     Field(max_length=MAX_TEXT_CHARS, description=DEBOUNCE_TEXT),
 ]
 ThrottleAsText = Annotated[
     str | None,
-    BeforeValidator(_as_text, json_schema_input_type=Throttle | str | None),
+    BeforeValidator(_as_text, json_schema_input_type=ThrottleOption | str | None),
     Field(max_length=MAX_TEXT_CHARS, description=THROTTLE_TEXT),
 ]
 """In a JSON body whose other options are those of a query."""
@@ -199,7 +199,7 @@ def _member(given: Any, name: str, model: type[M]) -> M:
     raise AssertionError  # the checks have failed
 
 
-def _unique(given: Unique, _: Settings) -> Uniqueness:
+def _unique(given: UniqueOption, _: Settings) -> Uniqueness:
     if (given.holds == "ended") != (given.for_s is not None):
         message = "unique.for_s: The seconds after the end belong to 'while': 'ended'. Send both or neither."
         raise Refusal("invalid_request", message, field="unique.for_s")
@@ -207,7 +207,7 @@ def _unique(given: Unique, _: Settings) -> Uniqueness:
     return Uniqueness("unique", given.key, given.holds, span_ms, given.on_conflict, sent=_sent(given))
 
 
-def _debounce(given: Debounce, settings: Settings) -> Uniqueness:
+def _debounce(given: DebounceOption, settings: Settings) -> Uniqueness:
     limit = settings.max_delay_s
     if given.max_wait_s > limit:
         message = f"debounce.max_wait_s: The time is longer than the limit of {limit} seconds (MAX_DELAY_S)."
@@ -219,7 +219,7 @@ def _debounce(given: Debounce, settings: Settings) -> Uniqueness:
     return Uniqueness("debounce", given.key, "waiting", 0, "replace", wait_ms, max_wait_ms, _sent(given))
 
 
-def _throttle(given: Throttle, _: Settings) -> Uniqueness:
+def _throttle(given: ThrottleOption, _: Settings) -> Uniqueness:
     every_ms = max(round(given.every_s * 1000), 1)
     return Uniqueness("throttle", given.key, "throttle", every_ms, sent=_sent(given))
 
@@ -229,7 +229,7 @@ def _sent(given: BaseModel) -> str:
 
 
 _OPTIONS: Final[tuple[tuple[Option, type[Any], Callable[[Any, Settings], Uniqueness]], ...]] = (
-    ("unique", Unique, _unique),
-    ("debounce", Debounce, _debounce),
-    ("throttle", Throttle, _throttle),
+    ("unique", UniqueOption, _unique),
+    ("debounce", DebounceOption, _debounce),
+    ("throttle", ThrottleOption, _throttle),
 )

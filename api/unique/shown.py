@@ -5,11 +5,11 @@ from typing import Annotated, Any
 from pydantic import WithJsonSchema
 
 from api.http.components import component
-from api.unique.options import Debounce, Throttle, Unique
+from api.unique.options import DebounceOption, ThrottleOption, UniqueOption
 
 _Sent = dict[str, Any] | None
 _NULL = {"type": "null"}
 
-ShownUnique = Annotated[_Sent, WithJsonSchema({"anyOf": [component(Unique), _NULL]})]
-ShownDebounce = Annotated[_Sent, WithJsonSchema({"anyOf": [component(Debounce), _NULL]})]
-ShownThrottle = Annotated[_Sent, WithJsonSchema({"anyOf": [component(Throttle), _NULL]})]
+ShownUnique = Annotated[_Sent, WithJsonSchema({"anyOf": [component(UniqueOption), _NULL]})]
+ShownDebounce = Annotated[_Sent, WithJsonSchema({"anyOf": [component(DebounceOption), _NULL]})]
+ShownThrottle = Annotated[_Sent, WithJsonSchema({"anyOf": [component(ThrottleOption), _NULL]})]

@@ -16,7 +16,7 @@ from tasks.queue.jobs.same_params import canonical
 from tasks.queue.jobs.submission import Submission, Submitted
 from tasks.queue.jobs.submit_limits import REASONS, SubmitLimits
 from tasks.queue.jobs.submit_refusals import refusal_of
-from tasks.queue.jobs.uniqueness import check_alone, conflict
+from tasks.queue.jobs.uniqueness import add_key, check_alone, conflict
 from tasks.queue.lanes.lane_id import lane_of
 from tasks.queue.records import indexes
 from tasks.queue.records.list import read
@@ -221,9 +221,7 @@ class Enqueuer:
             job["upkeep"] = True
         if submission.received:
             job["received"] = dict(submission.received)
-        if submission.unique:
-            job["unique"] = stored = submission.unique.stored(submission.kind)
-            job["fields"] += ["unique", stored, "unique_as", submission.unique.shown()]
+        add_key(job, submission.unique)
         return job
 
     def _idempotency(self, submission: Submission, content: str) -> dict[str, Any]:

@@ -73,6 +73,13 @@ class Uniqueness:
         return asked | {"wait_ms": self.wait_ms, "max_wait_ms": self.max_wait_ms} if self.wait_ms else asked
 
 
+def add_key(job: dict[str, Any], uniqueness: Uniqueness | None) -> None:
+    """Add what `create` in `lua/parts/creation.lua` takes of a job with a key."""
+    if uniqueness is not None:
+        job["unique"] = stored = uniqueness.stored(job["kind"])
+        job["fields"] += ["unique", stored, "unique_as", uniqueness.shown()]
+
+
 def conflict(answer: dict[str, Any], uniqueness: Uniqueness) -> Refusal:
     """What is answered to a submit that another job keeps out. answer: the script's, `conflict`."""
     job_id, state, option = answer["id"], answer["state"], uniqueness.option

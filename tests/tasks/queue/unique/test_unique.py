@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.queue.jobs.enqueue import Enqueuer, Submitted
+from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.job_store import JobStore
+from tasks.queue.jobs.submission import Submitted
 from tasks.queue.jobs.uniqueness import UNIQUE, UNIQUE_MS
 from tasks.queue.records.packer import Packer
 from tasks.queue.records.record import State

@@ -86,6 +86,7 @@ class ServedFunctions:
         self._kinds = kinds
         self._enqueuer = Enqueuer(redis, settings)
         self._left = LeftJobs(redis)
+        self._forever_ms = 1000 * (settings.max_keep_s or settings.keep_succeeded_s)
         self._ends = _writable_ends(self._options.job_serializer)
         names = dict.fromkeys([*self._options.functions, UNREADABLE], True)
         # Functions take turns, so none has a cap; and each may kill a worker.
@@ -126,7 +127,13 @@ class ServedFunctions:
 
     def _fields_of(self, job_id: str, call: ArqCall, score: int) -> list[str | bytes]:
         """What the record has besides: how an end is told that no worker of the application writes."""
-        fields: list[str | bytes] = ["due_at", str(score), "arq", str(self._options.keep_result_ms(call.function))]
+        kept_ms = self._options.keep_result_ms(call.function)
+        fields: list[str | bytes] = ["due_at", str(score)]
+        if kept_ms < 0:
+            # A result that no record names could neither be found nor be deleted, so the record is kept as long.
+            kept_ms = self._forever_ms
+            fields += ["keep_ms", str(kept_ms)]
+        fields += ["arq", str(kept_ms)]
         for name, end in self._ends.items():
             packed = self._packed(job_id, replace(call, args=(), kwargs={}), end, job_try=1, started_ms=score)
             fields += [name, packed] if packed is not None else []

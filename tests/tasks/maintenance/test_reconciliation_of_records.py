@@ -1,4 +1,5 @@
-"""Records that lack nothing, in the reconciliation: older indexes are renewed, and those of ended jobs are packed."""
+"""Records that lack nothing, in the reconciliation: older indexes are renewed, those of ended jobs are packed, and unique
+keys agree with them."""
 
 from typing import cast
 
@@ -9,10 +10,12 @@ from tasks.kind import JobContext
 from tasks.maintenance import reconciliation
 from tasks.maintenance.reconciliation import ReconciliationParams
 from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.jobs.uniqueness import UNIQUE, UNIQUE_MS
 from tasks.queue.redis_keys import JOB, JOBS, PACK_AFTER_MS
 from tasks.settings import Settings
 from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.submissions import submit
+from tests.support.queue.unique_keys import unique
 from tests.tasks.maintenance.test_reconciliation import Attempt
 
 
@@ -65,3 +68,19 @@ async def test_records_that_are_due_are_packed(
     assert await reconciled(redis, settings) == {"packed": 2}
     assert [await redis.hexists(JOB + job.id, "0") for job in jobs] == [True, True, False]
     assert await reconciled(redis, settings) == {}, "and a packed record is as it should be"
+
+
+async def test_a_lost_unique_key_is_held_again_and_one_that_nothing_holds_goes(
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, settings: Settings
+) -> None:
+    waiting = await submit(enqueuer, unique=unique("waits"), delay_ms=60_000)
+    running = await submit(enqueuer, unique=unique("runs", "waiting"))
+    job = await worker.one()
+    (key,) = await redis.keys(f"{UNIQUE}*")
+    await redis.delete(key)
+    await redis.set(f"{UNIQUE}dev:{unique('runs').hash_of('echo')}", running, px=60_000)
+    await reconciled(redis, settings)
+    assert await redis.keys(f"{UNIQUE}*") == [key]
+    assert await redis.get(key) == waiting.encode()
+    assert UNIQUE_MS - 10_000 < await redis.pttl(key) <= UNIQUE_MS
+    await worker.finish(job)

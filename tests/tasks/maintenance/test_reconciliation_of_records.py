@@ -1,5 +1,5 @@
-"""Records that lack nothing, in the reconciliation: older indexes are renewed, those of ended jobs are packed, and unique
-keys agree with them."""
+"""Records that lack nothing, in the reconciliation: older indexes are renewed, those of ended jobs are packed, and
+unique keys agree with them."""
 
 from typing import cast
 

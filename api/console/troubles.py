@@ -163,7 +163,11 @@ def resume_of(queue: str, t: Text) -> Cure:
 def of_workers(workers: Iterable[Found], queues: Iterable[Found], t: Text) -> Iterator[Trouble]:
     """Workers that have died, have no storage, or whose loop stands still."""
     unserved = [queue["name"] for queue in queues if not queue["served"]]
-    for worker in workers:
+    workers = list(workers)
+    replaced = [one for one in workers if not one["alive"] and not {*one["queues"]} & {*unserved}]
+    if len(replaced) > 1:
+        yield _replaced(replaced, t)
+    for worker in (one for one in workers if len(replaced) < 2 or one not in replaced):
         link, key = ("/console/workers", t("troubles.open_workers")), f"worker {worker['id']}"
         if not worker["alive"]:
             span = duration(seconds_between(worker["last_beat_at"], None), t)
@@ -185,6 +189,20 @@ def of_workers(workers: Iterable[Found], queues: Iterable[Found], t: Text) -> It
         elif worker["loop_lag_ms"] >= LAG_MS:
             span = duration(worker["loop_lag_ms"] / 1000, t)
             yield Trouble("retrying", worker["id"], t("troubles.lag", span=span), links=(link,), key=key)
+
+
+def _replaced(workers: Sequence[Found], t: Text) -> Trouble:
+    """Workers that have died and whose queues others serve, in one sentence, the last one first."""
+    latest = max(workers, key=lambda one: str(one["last_beat_at"]))
+    span = duration(seconds_between(latest["last_beat_at"], None), t)
+    return Trouble(
+        "retrying",
+        t("troubles.dead_workers", count=exact(len(workers))),
+        t("troubles.dead_many", span=span, count=exact(sum(one["running"] for one in workers))),
+        t("troubles.others_serve_theirs"),
+        links=(("/console/workers", t("troubles.open_workers")),),
+        key="workers",
+    )
 
 
 def of_lanes(lanes: Iterable[Found], t: Text) -> Iterator[Trouble]:
@@ -248,13 +266,15 @@ def of_poison(failures: Found, owner: str | None, t: Text) -> Iterator[Trouble]:
         if group["code"] != "poison":
             continue
         criteria = criteria_of(group, owner, is_cut=failures["at_least"])
-        count, newest = group["count"], group["newest"]
+        count, newest, kind = group["count"], group["newest"], group["kind"]
         fields = {**criteria, "expect": count}
         yield Trouble(
             "failed",
-            t("troubles.poison_of", count=exact(count), kind=group["kind"]),
-            t("troubles.poison"),
-            t("troubles.poison_advice"),
+            newest.get("name") or newest["id"]
+            if count == 1
+            else t("troubles.poison_of", count=exact(count), kind=kind),
+            t("troubles.poison_one", kind=kind) if count == 1 else t("troubles.poison"),
+            t("troubles.poison_one_advice") if count == 1 else t("troubles.poison_advice"),
             cures=(
                 Cure(
                     "/console/failures/retry",
@@ -267,14 +287,16 @@ def of_poison(failures: Found, owner: str | None, t: Text) -> Iterator[Trouble]:
                     t("failures.delete", count=exact(count)),
                     fields,
                     ApiCall("POST", at("jobs", "deletion"), body=fields),
-                    t("failures.delete_question", count=exact(count), kind=group["kind"], code=group["code"]),
+                    t("failures.delete_question", count=exact(count), kind=kind, code=group["code"]),
                 ),
             ),
-            links=(
+            links=((f"/console/jobs/{newest['id']}", t("troubles.open_job")),)
+            if count == 1
+            else (
                 (f"/console/jobs/{newest['id']}", t("troubles.open_newest")),
                 (jobs_url(**criteria), t("troubles.open_jobs")),
             ),
-            key=f"poison {group['kind']}",
+            key=f"poison {kind}",
         )
 
 

@@ -112,6 +112,7 @@ async def test_so_does_a_page_of_one_thing(
         paths = {
             "/console/jobs/bulk/{verb}": [bulk.headers["location"]],
             "/console/jobs/{id}": [f"/console/jobs/{one}" for one in (*kinds, event)],
+            "/console/jobs/{id}/original": [f"/console/jobs/{made['job_id']}/original"],
             "/console/jobs/{id}/raw": [f"/console/jobs/{made['job_id']}/raw"],
             "/console/jobs/{id}/attempts/{number}": [f"/console/jobs/{made['delivery_id']}/attempts/1"],
             "/console/jobs/{id}/files/{name}": [f"/console/jobs/{made['job_id']}/files/{FILE}"],

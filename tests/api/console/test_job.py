@@ -125,7 +125,23 @@ async def test_what_a_retry_cannot_cure_has_neither_its_button_nor_its_command(
         page = (await browser.get(f"/console/jobs/{job_id}")).text
     assert (f"/jobs/{job_id}/retry" in page, "truncated=draw" in page) == (False, True), "what helps instead"
     commands = re.findall(r'<details class="curl"><summary>(.*?)</summary>', page)
-    assert commands == ["Get it", "Delete it"]
+    assert commands == ["Get it", "Delete it", "Get the input"]
+
+
+async def test_the_input_of_a_poison_job_is_there_but_not_shown(
+    port: int, bob: httpx.AsyncClient, worker: ManualWorker
+) -> None:
+    job_id = await submit(bob, name="scan.png")
+    place = f"/console/jobs/{job_id}"
+    await worker.end(job_id, "failed", error=("poison", "Workers died under this job 3 times."))
+    for key in (BOB, ALICE):  # alice is an admin
+        async with signed_in(port, key) as browser:
+            page = (await browser.get(place)).text
+            assert (f'href="{place}/original" download' in page, "If their machines ran out" in page) == (True, True)
+            assert "<img" not in page
+            original = await browser.get(f"{place}/original")
+            assert original.content == PNG
+            assert original.headers["content-disposition"] == 'attachment; filename="scan.png"'
 
 
 async def test_a_job_that_waits_says_for_what(port: int, bob: httpx.AsyncClient, alice: httpx.AsyncClient) -> None:

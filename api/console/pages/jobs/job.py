@@ -89,6 +89,13 @@ async def send_file(visit: Visit) -> Response:
     return await visit.api.forwarded(at("jobs", visit.path["id"], "files", visit.path["name"]), {"redirect": False})
 
 
+@router.page("/jobs/{id}/original")
+async def send_original(visit: Visit) -> Response:
+    """The picture that the job was given; never shown here, since workers may have died of it."""
+    job = await visit.api.get(at("jobs", visit.path["id"]))
+    return await visit.api.forwarded(at("jobs", job["id"], "original"), of_owner(visit, job))
+
+
 @router.action("/jobs/{id}/retry")
 async def retry_job(visit: Visit) -> Response:
     """Run it again; of a delivery, send it again."""
@@ -151,6 +158,8 @@ def _calls(job: Mapping[str, Any], query: Query, *, may_retry: bool) -> dict[str
         calls["cancel"] = call_of("cancel", job_id)
     if has_ended:
         calls["delete"] = call_of("delete", job_id)
+    if (job["params"].get("upload") or {}).get("bytes") and job["state"] != "succeeded":
+        calls["original"] = ApiCall("GET", at("jobs", job_id, "original"), query)
     if job["files"]:
         calls["file"] = ApiCall("GET", at("jobs", job_id, "files", job["files"][0]["name"]))
     return calls

@@ -91,7 +91,12 @@ async def test_poison_jobs_are_retried_or_deleted(
 ) -> None:
     await beat(redis)
     for client in (alice, bob):
-        await worker.end(await submit(client), "failed", error=("poison", f"Workers died. {EVIL}"))
+        job_id = await submit(client)
+        await worker.end(job_id, "failed", error=("poison", f"Workers died. {EVIL}"))
+        if client is alice:
+            page = await shown(admin)
+            assert troubles(page)[0].startswith(f"{job_id} killed three workers"), "one is named"
+            assert f'<a href="/console/jobs/{job_id}">Open the job</a>' in page
     page = await shown(admin)
     [said] = troubles(page)
     assert said.startswith("Poison (2, thumbnail) killed three workers each")
@@ -100,6 +105,14 @@ async def test_poison_jobs_are_retried_or_deleted(
     bulk = (await alice.get(answer.headers["location"].replace("/console", "/v1"))).json()
     params = bulk["params"]
     assert (params["verb"], params["code"], params["expect"], bulk["kind"]) == ("retry", "poison", 2, "bulk")
+
+
+async def test_dead_workers_that_others_replace_are_one_sentence(admin: httpx.AsyncClient, redis: ArqRedis) -> None:
+    await beat(redis)
+    for name in ("gone-1", "gone-2", "gone-3"):
+        await beat(redis, name, ago_ms=2 * WORKER_MS)
+    [said] = troubles(await shown(admin))
+    assert re.match(r"3 workers have died, the last one 3\d s ago\. .* nothing else is to be done", said)
 
 
 async def test_a_full_redis_offers_to_delete_what_has_succeeded(

@@ -24,9 +24,8 @@ from tasks.settings.queues import QueueEntry, read_entries
 from tasks.storage.protocol import StorageUnavailable
 from tasks.telemetry import logs, tracing
 from worker.application.command import check_application, work_application
-from worker.application.connection import with_redis_of
 from worker.application.worker_settings import read_worker_settings
-from worker.arq_compat.worker import PressroomWorker
+from worker.arq_compat.engine_worker import EngineWorker
 from worker.attempts.queue_plan import QueuePlan
 from worker.check import check
 from worker.commands import COMMANDS, run_command
@@ -74,11 +73,10 @@ def _run_application(settings: Settings, args: argparse.Namespace) -> int:
     """Raises: ValueError, StartRefusedError: as the rest of `main`."""
     if args.check:
         return check_application(args.arq)
-    application = read_worker_settings(args.arq, pickle=args.pickle)
-    settings = with_redis_of(application, settings)
+    given = read_worker_settings(args.arq, pickle=args.pickle)
     logs.configure(settings)
     tracing.configure(settings.otel_exporter_otlp_endpoint, "pressroom-worker")
-    uvloop.run(work_application(settings, application, burst=args.burst))
+    uvloop.run(work_application(args.arq, settings, given, burst=args.burst))
     return 0
 
 
@@ -119,7 +117,7 @@ async def work(settings: Settings, queues: Sequence[QueueEntry], *, burst: bool)
         plan=plan,
     )
     try:
-        await PressroomWorker(engine, resources.redis, settings, kinds=kinds, burst=burst).async_run()
+        await EngineWorker(engine, resources.redis, settings, kinds=kinds, burst=burst).async_run()
     finally:
         await resources.close()
 

@@ -145,11 +145,12 @@ class Engine:
             self._at_once.set()
         self._stop.set()
 
-    async def run(self, *, burst: bool = False) -> None:
+    async def run(self, *, burst: bool = False, most: int | None = None) -> None:
         """Work until `stop` is called.
 
         Args:
-            burst: Stop by itself once the queues hold nothing that is due.
+            burst: Stop by itself once the queues hold nothing that is due; with an application, nothing at all.
+            most: Of a burst, how many attempts begin before it stops; None: any number.
         """
         await self._process_duties.learn_queues()
         log.info("worker.started", worker=self.worker_id, queues=self._running.queues)
@@ -162,6 +163,7 @@ class Engine:
         ends = [asyncio.create_task(self._stop.wait()), asyncio.create_task(self._claimer.failed.wait())]
         if burst:
             self._running.wake_when_all_written = True
+            self._running.starts_left = most
             ends.append(asyncio.create_task(self._claimer.exhausted.wait()))
         try:
             # A duty ends by itself only when it fails: then the worker stops as well, with the duty's error.

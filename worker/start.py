@@ -28,6 +28,7 @@ async def start(
     *,
     concurrency: dict[str, int],
     kinds: list[str],
+    is_guest: bool = False,
 ) -> None:
     """Wait until Redis will do, log what was found, and remove what an earlier process has left.
 
@@ -37,6 +38,7 @@ async def start(
         settings: Of the process.
         concurrency: How many jobs of each queue run at once.
         kinds: The names of the kinds.
+        is_guest: Whether the process is another program's, which decides on its memory itself.
 
     Raises:
         StartRefusedError: Redis or the storage will not do; the message says why, and what to do.
@@ -51,6 +53,8 @@ async def start(
     log.info("worker.queues", concurrency=concurrency)
     log.info("worker.kinds", names=kinds)
     log.info("worker.scratch", folders_swept=remove_leftovers())
+    if is_guest:
+        return
     hide_from_others()
     # What is loaded now is never freed: a full collection that visited it would delay every job by some 35 ms.
     gc.collect()

@@ -27,8 +27,8 @@ from tasks.telemetry import logs, tracing
 from tests.support.eventually import eventually
 from tests.support.kinds import KINDS
 from tests.support.servers import start_process
+from worker.arq_compat.engine_worker import EngineWorker
 from worker.arq_compat.settings import arq_settings
-from worker.arq_compat.worker import PressroomWorker
 from worker.engine import Engine
 from worker.resources import open_resources
 
@@ -53,7 +53,7 @@ async def work(concurrency: dict[str, int]) -> None:
         kinds=ALL_KINDS,
         built_in=BUILT_IN if WITH_SCHEDULES in os.environ else (),
     )
-    await PressroomWorker(engine, resources.redis, settings, kinds=ALL_KINDS).async_run()
+    await EngineWorker(engine, resources.redis, settings, kinds=ALL_KINDS).async_run()
     await resources.close()
 
 

@@ -14,6 +14,7 @@ from arq.utils import timestamp_ms, to_unix_ms
 from tasks.queue.application_keys import FUNCTIONS
 from tasks.queue.redis_keys import APPLICATION
 from tasks.queue.script import Script
+from worker.application.watch import JobWatch
 from worker.application.worker_settings import ApplicationSettings, call_hook, local_timezone
 from worker.redis_health import REDIS_ERRORS, RedisHealth
 
@@ -42,22 +43,37 @@ class ArqApplication:
     """An ARQ application whose functions this process runs.
 
     Args:
-        settings: Its WorkerSettings.
+        settings: What its functions are, and how they run.
         redis: A connection for it, which stays the caller's to close.
+        watch: Notes each try.
+        ctx: The `ctx` of its functions and hooks, which gets the connection as `redis`.
     """
 
-    def __init__(self, settings: ApplicationSettings, redis: ArqRedis) -> None:
+    def __init__(
+        self,
+        settings: ApplicationSettings,
+        redis: ArqRedis,
+        *,
+        watch: JobWatch,
+        ctx: dict[Any, Any] | None = None,
+    ) -> None:
         self.settings = settings
-        self.redis = WakingRedis(
-            redis.connection_pool,
-            job_serializer=settings.job_serializer,
-            job_deserializer=settings.job_deserializer,
-            default_queue_name=settings.queue_name,
-            expires_extra_ms=settings.expires_extra_ms,
-        )
-        self.ctx: dict[Any, Any] = {**settings.ctx, "redis": self.redis}
+        self.watch = watch
+        # A class of the application's own has methods that its functions call.
+        self.redis = redis if type(redis) is not ArqRedis else self._waking(redis)
+        self.ctx = {} if ctx is None else ctx
+        self.ctx["redis"] = self.redis
         self._after: set[asyncio.Task[None]] = set()
         self._timezone = settings.timezone or local_timezone()
+
+    def _waking(self, redis: ArqRedis) -> WakingRedis:
+        return WakingRedis(
+            redis.connection_pool,
+            job_serializer=self.settings.job_serializer,
+            job_deserializer=self.settings.job_deserializer,
+            default_queue_name=self.settings.queue_name,
+            expires_extra_ms=self.settings.expires_extra_ms,
+        )
 
     @property
     def beats(self) -> dict[str, Any]:
@@ -67,21 +83,16 @@ class ArqApplication:
         checks = [self.settings.health_check_key or self.settings.queue_name + health_check_key_suffix]
         return {"functions": {"queue": self.settings.queue, "key": key, "names": names}, "checks": checks}
 
-    async def open(self) -> None:
-        """Run `on_startup`."""
-        await call_hook(self.settings.on_startup, self.ctx)
-
     def start(self, redis_health: RedisHealth) -> list["asyncio.Task[None]"]:
         """Start its cron jobs. Returns the task, which ends by itself only when it fails."""
         if not self.settings.cron_jobs:
             return []
         return [asyncio.create_task(self._cron_loop(redis_health), name="ArqCron")]
 
-    async def close(self) -> None:
-        """Wait for the `after_job_end` of the last jobs, then run `on_shutdown`."""
+    async def end(self) -> None:
+        """Wait for the `after_job_end` of the last jobs."""
         if self._after:
             await asyncio.wait(self._after, timeout=AFTER_S)
-        await call_hook(self.settings.on_shutdown, self.ctx)
 
     def after(self, ctx: dict[Any, Any], written: asyncio.Event) -> None:
         """Run `after_job_end` once the outcome of an attempt is written."""
@@ -98,23 +109,30 @@ class ArqApplication:
             log.exception("arq.hook_failed", hook="after_job_end", job=ctx["job_id"])
 
     async def _cron_loop(self, redis_health: RedisHealth) -> None:
-        jobs, now = self.settings.cron_jobs, datetime.now(tz=self._timezone)
-        for job in jobs:
-            if job.run_at_startup:
-                job.next_run = now
-            else:
-                job.calculate_next(now)
+        jobs = self.settings.cron_jobs
         while True:
-            due = [job for job in jobs if job.next_run is not None and job.next_run <= now]
-            for job in due:
-                job_id = job.job_id or (f"{job.name}:{to_unix_ms(job.next_run or now)}" if job.unique else None)
-                await redis_health.retry_until_up(lambda job=job, job_id=job_id: self._tick(job.name, job_id))  # type: ignore[misc]
-                # Of times that passed meanwhile, such as while the machine slept, the last one alone counts.
-                job.calculate_next(datetime.now(tz=self._timezone))
+            await redis_health.retry_until_up(self.enqueue_due)
             now = datetime.now(tz=self._timezone)
             waits = [(job.next_run - now).total_seconds() for job in jobs if job.next_run is not None]
             await asyncio.sleep(min([LONGEST_SLEEP_S, *(max(wait, 0.0) for wait in waits)]))
-            now = datetime.now(tz=self._timezone)
+
+    async def enqueue_due(self, now: datetime | None = None) -> None:
+        """Enqueue the cron jobs whose time has come.
+
+        Args:
+            now: The time; by default that of the clock.
+        """
+        now = now or datetime.now(tz=self._timezone)
+        for job in self.settings.cron_jobs:
+            if job.next_run is None and job.run_at_startup:
+                job.next_run = now
+            elif job.next_run is None:
+                job.calculate_next(now)
+            if job.next_run is not None and job.next_run <= now:
+                job_id = job.job_id or (f"{job.name}:{to_unix_ms(job.next_run)}" if job.unique else None)
+                await self._tick(job.name, job_id)
+                # Of times that passed meanwhile, such as while the machine slept, the last one alone counts.
+                job.calculate_next(datetime.now(tz=self._timezone))
 
     async def _tick(self, name: str, job_id: str | None) -> None:
         """Enqueue a run, unless another worker has. An id that begins with the name stands for the time."""

@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 import structlog
-from arq.constants import job_key_prefix
+from arq.constants import abort_jobs_ss, job_key_prefix
 from arq.cron import CronJob
 from arq.jobs import SerializationError, Serializer, deserialize_job_raw, serialize_result
 from arq.utils import ms_to_datetime, timestamp_ms
@@ -21,11 +21,12 @@ from tasks.queue.jobs.adopt_call import adopt_call
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.foreign_job import MAX_SHOWN_CHARS, UNREADABLE, read_foreign_job
 from tasks.queue.records.indexes import BATCH
-from tasks.queue.redis_keys import QUEUES, arq_queue
+from tasks.queue.redis_keys import JOB, QUEUES, arq_queue
 from tasks.settings import Settings
 from tasks.telemetry import tracing
 from tasks.telemetry.error_text import message_of
 from worker.application.application import ArqApplication
+from worker.application.call import NO_CALL, ArqCall
 from worker.application.shown import shown_call, shown_result
 from worker.application.worker_settings import call_hook
 from worker.attempts.outcome import Outcome, SerializedResult, Verb
@@ -36,27 +37,17 @@ from worker.redis_health import REDIS_ERRORS
 log = structlog.get_logger()
 
 EXHAUSTED: Final = "max %d retries exceeded"  # ARQ's words
+LATER_AT_MOST: Final = 100
+"""Jobs that wait for their time, of which a burst looks whose they are."""
+MIN_LOOK_S: Final = 0.05
+"""Seconds between two looks at an idle queue at least, whatever `poll_delay` says."""
 UNSERVED_MS: Final = 60_000
 """A job whose function this worker does not have is left to others for this long; then it has a record that says so."""
 CANCELLED_MESSAGE: Final = "Cancelled while it ran."
 NO_BODY: Final = "The job's time to live (ARQ's `_expires`) was over before it was begun."
-
-
-@dataclass(frozen=True, slots=True)
-class ArqCall:
-    """What ARQ's client has written of a job. job_try: the first try's number, if it says so."""
-
-    function: str
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    job_try: int | None
-    enqueued_ms: int
-
-
 MAX_NAME_CHARS: Final = 500
 """Longest name of a function: it is part of Redis keys."""
 UNWRITABLE: Final = "unable to serialize result"  # ARQ's words
-NO_CALL: Final = ArqCall("<unknown>", (), {}, None, 0)
 
 
 class ServedFunctions:
@@ -82,6 +73,8 @@ class ServedFunctions:
         self._redis = redis
         self._application = application
         self._options = application.settings
+        self._watch = application.watch
+        self._is_shared = self._options.queue_name in map(arq_queue, QUEUES)
         self._reason_of = reason_of
         self._kinds = kinds
         self._enqueuer = Enqueuer(redis, settings)
@@ -93,7 +86,7 @@ class ServedFunctions:
         caps = {"lane_cap": 0, "auto": False, "receiver_cap": 0, "owner_cap": 0}
         # Kinds are run by others, but their leases may lapse in a queue that both use.
         self.rules: Mapping[str, Any] = {**caps, "io_bound": io_bound(kinds), "functions": names}
-        self.look_s = self._options.poll_delay_s
+        self.look_s = max(self._options.poll_delay_s, MIN_LOOK_S)
 
     def left(self) -> dict[str, Any]:
         """As `Served`."""
@@ -102,6 +95,18 @@ class ServedFunctions:
     def close(self) -> None:
         """As `Served`: attempts leave nothing."""
 
+    async def has_later(self) -> bool:
+        """As `Served`: a burst of ARQ's goes on until its queue is empty. In a queue that the service uses too, jobs of
+        the service may stay."""
+        if not self._is_shared:
+            return True
+        ids = await self._redis.zrange(self._options.queue_name, 0, LATER_AT_MOST - 1)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for job_id in ids:
+                pipe.hget(JOB + job_id.decode(errors="backslashreplace"), "queue")
+            queues = await pipe.execute()
+        return any(queue in (None, self._options.queue.encode()) for queue in queues)
+
     async def adopt(self, job_id: str, queue: str, body: bytes | None, *, score: int) -> None:
         """As `Served`. A function that nobody has after UNSERVED_MS waits for a worker that has it, with a record."""
         call = NO_CALL
@@ -109,12 +114,14 @@ class ServedFunctions:
             call = self._read(body) if body is not None else NO_CALL
         name = UNREADABLE if call is NO_CALL else call.function
         if name not in self._options.functions:
-            is_shared = self._options.queue_name in map(arq_queue, QUEUES)
-            kind = read_foreign_job(body).kind if is_shared else UNREADABLE
-            is_new = body is not None and timestamp_ms() - score < UNSERVED_MS
+            kind = read_foreign_job(body).kind if self._is_shared else UNREADABLE
+            is_ours = kind in self._options.functions  # but written by another serializer
+            is_new = body is not None and not is_ours and timestamp_ms() - score < UNSERVED_MS
             if kind in self._kinds or (is_new and {kind, name} != {UNREADABLE}):
                 await self._left.leave(job_id, queue, score)
                 return
+        if await self._redis.zscore(abort_jobs_ss, job_id) is not None:  # a claim ends it, which says so to no worker
+            self._watch.aborted_before_start(job_id, call)
         await adopt_call(
             self._enqueuer,
             job_id,
@@ -158,7 +165,11 @@ class ServedFunctions:
             "pressroom.attempt": job.attempt,
         }
         with tracing.entry(job.traceparent, f"run {job.kind}", "consumer", about, tracestate=job.tracestate) as step:
-            outcome = await self._try(job, began)
+            self._watch.begun(job.id)
+            try:
+                outcome = await self._try(job, began)
+            finally:
+                self._watch.ended(job.id)
             if outcome.error is not None:
                 step.fail(outcome.error[0])
         return outcome
@@ -169,16 +180,17 @@ class ServedFunctions:
         except REDIS_ERRORS:  # the function has not begun: that is to use up no try, and to end no worker
             return self._outcome(job, "handed_back", began)
         if body is None:
-            return self._failed(job, began, NO_CALL, JobExecutionFailed("job expired"), ("expired", NO_BODY))
+            return self._not_called(job, began, NO_CALL, JobExecutionFailed("job expired"), ("expired", NO_BODY))
         try:
             call = self._read(body)
         except SerializationError as error:
             reason = f"The job cannot be read by the application's job_deserializer: {error.__cause__!r}"
-            return self._failed(job, began, NO_CALL, error, ("unreadable_job", reason))
+            return self._not_called(job, began, NO_CALL, error, ("unreadable_job", reason))
         function = self._options.functions.get(call.function)
         if function is None:  # it was adopted under another name, by an earlier version of the application
             gone = JobExecutionFailed(f"function {call.function!r} not found")
-            return self._failed(job, began, call, gone, ("unknown_kind", f"The function {call.function!r} is gone."))
+            told = ("unknown_kind", f"The function {call.function!r} is gone.")
+            return self._not_called(job, began, call, gone, told)
         job_try = job.tries + max(call.job_try or 1, 1)
         if job_try > self._options.tries(function):
             return self._exhausted(job, began, call, function, job_try)
@@ -210,17 +222,20 @@ class ServedFunctions:
         limit = asyncio.timeout(seconds)
         try:
             await call_hook(self._options.on_job_start, ctx)
+            self._watch.calling(job, call, function, job_try)
             async with limit:
                 result = await function.coroutine(ctx, *call.args, **call.kwargs)
         except TimeoutError as error:
             if not limit.expired():
-                return self._raised(job, began, call, error, job_try)
+                return self._raised(job, began, call, function, error, job_try)
+            self._watch.raised(job, call, function, error)
             message = f"The job took longer than {seconds:g} s, the limit of its function."
             return self._failed(job, began, call, error, ("job_timed_out", message), job_try)
         except (asyncio.CancelledError, Retry, RetryJob) as again:
             return self._again(job, began, call, function, job_try, again)
         except BaseException as error:  # sys.exit() included: that is the function's failure, not the worker's
-            return self._raised(job, began, call, error, job_try)
+            return self._raised(job, began, call, function, error, job_try)
+        self._watch.returned(job, call, function, result)
         packed = self._packed(job.id, call, result, job_try=job_try, started_ms=job.started_at, success=True)
         try:
             shown = SerializedResult.of(Result(shown_result(result)))
@@ -241,14 +256,16 @@ class ServedFunctions:
         reason = self._reason_of(job) if isinstance(again, asyncio.CancelledError) else None
         if reason is Reason.CANCELLED:
             packed = self._packed(job.id, call, again, job_try=job_try, started_ms=job.started_at)
+            self._watch.aborted(job, call, function)
             ended = self._outcome(job, "cancelled", began)
             return replace(ended, error=("cancelled", CANCELLED_MESSAGE), arq_result=packed)
         if reason is Reason.LOST:
             raise again
-        if reason is Reason.HANDED_BACK and self._options.retry_jobs and self._options.tries(function) > 1:
-            raise again
         if not self._options.retry_jobs:
-            return self._raised(job, began, call, again, job_try)
+            return self._raised(job, began, call, function, again, job_try)
+        self._watch.again(job, call, function, again)
+        if reason is Reason.HANDED_BACK and self._options.tries(function) > 1:
+            raise again
         if job_try >= self._options.tries(function):
             return self._exhausted(job, began, call, function, job_try)
         delay_s = (again.defer_score or 0) / 1000 if isinstance(again, Retry) else 0.0
@@ -286,7 +303,22 @@ class ServedFunctions:
         packed = self._packed(job.id, call, error, job_try=tries, started_ms=job.started_at)
         return replace(self._outcome(job, "failed", began), error=told, arq_result=packed)
 
-    def _raised(self, job: ClaimedJob, began: float, call: ArqCall, error: BaseException, job_try: int) -> Outcome:
+    def _not_called(
+        self, job: ClaimedJob, began: float, call: ArqCall, error: BaseException, told: tuple[str, str]
+    ) -> Outcome:
+        self._watch.not_called(job.id, call, error)
+        return self._failed(job, began, call, error, told)
+
+    def _raised(
+        self,
+        job: ClaimedJob,
+        began: float,
+        call: ArqCall,
+        function: Function | CronJob,
+        error: BaseException,
+        job_try: int,
+    ) -> Outcome:
+        self._watch.raised(job, call, function, error)
         log.error("job.raised", exc_info=error)
         return self._failed(job, began, call, error, ("failed", message_of(error)[: MAX_SHOWN_CHARS * 10]), job_try)
 
@@ -294,6 +326,7 @@ class ServedFunctions:
         self, job: ClaimedJob, began: float, call: ArqCall, function: Function | CronJob, job_try: int
     ) -> Outcome:
         most = self._options.tries(function)
+        self._watch.exhausted(job, call, function, most)
         error = JobExecutionFailed(EXHAUSTED % most)
         message = f"The function may be tried {most} times (max_tries), and has not succeeded."
         return self._failed(job, began, call, error, ("failed", message), job_try)

@@ -108,6 +108,8 @@ class Running:
         """The number of a claim that was sent and not answered yet; read it before `leases`, from any thread."""
         self.wake_when_all_written = False
         """Whether to wake the claimer once every outcome is written: a burst may be over then."""
+        self.starts_left: int | None = None
+        """How many attempts may still begin; None: any number."""
         self.after_suspects: set[str] = set()
         """Queues whose suspects have just ended here: it is the turn of their other jobs."""
 
@@ -138,6 +140,11 @@ class Running:
     def all_written(self) -> bool:
         """Whether no job runs and every outcome is written: the death of this process would then affect no job."""
         return not self.leases
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether no attempt may begin any more, and every outcome is written."""
+        return self.starts_left == 0 and self.all_written
 
     @property
     def queues(self) -> list[str]:
@@ -174,8 +181,11 @@ class Running:
     def _free_of(self, queue: str, slots: int, shared: Mapping[str, int]) -> int:
         if queue in self._suspects:
             return 0
-        free = max(slots - self._busy[queue], 0)
+        free = self._at_most(max(slots - self._busy[queue], 0))
         return min(free, shared[self._shares[queue]]) if queue in self._shares else free
+
+    def _at_most(self, slots: int) -> int:
+        return slots if self.starts_left is None else min(slots, self.starts_left)
 
     def await_slots(self, queues: Collection[str], draining: str | None = None) -> None:
         """Wake the claimer from now on when a slot of one of these queues becomes free.
@@ -200,6 +210,8 @@ class Running:
     def begin(self, job: ClaimedJob, task: asyncio.Task[Any]) -> None:
         """Note that an attempt runs in a task: it takes a slot and a lease."""
         self._busy[job.slots] += 1
+        if self.starts_left is not None:
+            self.starts_left = max(self.starts_left - 1, 0)
         self._leased[job.queue] += not job.io_bound
         if job.suspect:
             self._suspects[job.queue] += 1

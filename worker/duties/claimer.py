@@ -134,6 +134,9 @@ class Claimer:
     async def _claim_once(self) -> None:
         self._wake_event.clear()
         self._waker.heard = False
+        if self._running.is_spent:
+            self.exhausted.set()
+            self.stop()
         if self._stopping:
             return
         free = {queue: min(left, CLAIM_AT_MOST) for queue, left in self._running.free().items()}
@@ -170,8 +173,9 @@ class Claimer:
         # After the turn of a queue's other jobs more of its suspects may start.
         if foreign_jobs or after_suspects:
             return
-        if all_written and not jobs and wait_ms != 0:  # at 0 the claim has left something for the next one
-            self.exhausted.set()
+        # At 0 the claim has left something for the next one.
+        if all_written and not jobs and wait_ms != 0:
+            await self._note_exhausted(is_empty=wait_ms < 0)
         # A queue that gave fewer jobs than there were slots is empty: listen for its signals. A full one waits for a
         # slot, and one whose suspects are to run until its other jobs have ended here.
         draining = answer.get("draining")
@@ -181,6 +185,11 @@ class Claimer:
         listen = [queue for queue in free if queue not in (SERVICE, draining, *full)]
         seconds = self._served.look_s if wait_ms < 0 else min(self._served.look_s, wait_ms / 1000)
         await self._wait(awaited=full, draining=draining, listen=listen, seconds=seconds)
+
+    async def _note_exhausted(self, *, is_empty: bool) -> None:
+        """Nothing is due, and nothing runs: the end of a burst, unless that waits for what is due later."""
+        if is_empty or not self._running.wake_when_all_written or not await self._served.has_later():
+            self.exhausted.set()
 
     def _begin(self, job: ClaimedJob) -> None:
         began = time.monotonic()

@@ -13,10 +13,13 @@ from redis.asyncio import Redis
 
 from tasks import clock
 from tasks.outbound.client import VERSION
+from tasks.queue.application_keys import APPLICATION_MS
 from tasks.queue.process_registry import ProcessRegistry
 from tasks.queue.redis_keys import (
+    APPLICATION,
     BEAT_MS,
     CLAIMED,
+    QUEUE,
     SECOND_MS,
     WORKER,
     WORKER_MS,
@@ -94,6 +97,9 @@ class Heartbeat:
         """Remove the worker's record; without this it would be listed until its last beat is old."""
         await self._redis.delete(WORKER + self._worker_id, CLAIMED + self._worker_id)
         await self._redis.zrem(WORKERS, self._worker_id)
+        for queue in self._running.queues:  # one that worked for less than a beat has never said until when it is kept
+            if queue.startswith(APPLICATION):
+                await self._redis.pexpire(QUEUE + queue, APPLICATION_MS)
         await self._registry.leave()
 
     async def _beat(self) -> None:

@@ -49,6 +49,10 @@ class Served(Protocol):
         """
         ...
 
+    async def has_later(self) -> bool:
+        """Whether a burst is to wait for jobs whose time has not come. Asked when there are some in its queues."""
+        ...
+
     async def attempt(self, job: ClaimedJob, began: float) -> Outcome:
         """Make one attempt at a job, as `Executor.attempt`."""
         ...
@@ -111,6 +115,10 @@ class ServedKinds:
     def left(self) -> dict[str, Any]:
         """As `Served`."""
         return self._left.payload()
+
+    async def has_later(self) -> bool:
+        """As `Served`: a burst runs what is due."""
+        return False
 
     async def adopt(self, job_id: str, queue: str, body: bytes | None, *, score: int) -> None:
         """As `Served`. What no kind can run fails with a reason, unless an ARQ worker shares the queue."""

@@ -62,12 +62,12 @@ async def test_arqs_own_check_finds_a_worker_while_there_is_one(customer: ArqRed
     ("options", "says"),
     [
         (["bookshop.worker.WorkerSettings"], "Either start the worker with --pickle"),
-        (["bookshop.worker.PoolSettings", "--pickle"], "redis_pool is not supported: connections are made by"),
+        (["bookshop.worker.NoFunctions", "--pickle"], "at least one function or cron_job must be registered"),
         (["bookshop.worker.Missing", "--pickle"], "cannot be imported"),
         (["worker.WorkerSettings", "--pickle"], "`python -m pressroom.worker --arq worker.WorkerSettings`"),
         (["WorkerSettings", "--pickle"], "is not of the form package.module.WorkerSettings"),
     ],
-    ids=["pickle", "unsupported", "missing", "shadowed", "form"],
+    ids=["pickle", "nothing", "missing", "shadowed", "form"],
 )
 def test_what_cannot_run_ends_the_start_with_a_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], options: list[str], says: str

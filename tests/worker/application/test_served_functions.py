@@ -24,6 +24,7 @@ from tests.support.queue.submissions import record_of
 from tests.support.servers import free_port
 from worker.application.application import ArqApplication
 from worker.application.served_functions import ServedFunctions
+from worker.application.watch import JobWatch
 from worker.application.worker_settings import ApplicationSettings
 from worker.attempts.running import ClaimedJob
 
@@ -32,8 +33,14 @@ FUNCTIONS = {"add": func(add), "batch": func(flaky, name="batch"), "echo": func(
 GOOD: dict[str, Any] = {"t": None, "f": "add", "a": (1, 2), "k": {}, "et": 1}
 
 
+class NoCounts:
+    jobs_complete = jobs_failed = jobs_retried = 0
+
+
 def served(redis: ArqRedis, settings: Settings, kinds: dict[str, Kind[Any]] | None = None, **options: Any) -> Any:
-    application = ArqApplication(ApplicationSettings(FUNCTIONS, queue_name=NAME, **options), redis)
+    application = ArqApplication(
+        ApplicationSettings(FUNCTIONS, queue_name=NAME, **options), redis, watch=JobWatch(NoCounts())
+    )
     return ServedFunctions(redis, settings, application, reason_of=lambda _job: None, kinds=kinds or {})
 
 
@@ -107,7 +114,7 @@ async def test_a_function_that_is_called_as_a_kind_of_the_service_is_not_taken_f
 async def test_a_job_of_the_services_client_in_a_shared_queue_is_left_to_a_worker_that_may_have_its_kind(
     shop: ArqRedis, settings: Settings
 ) -> None:
-    application = ArqApplication(ApplicationSettings(FUNCTIONS), shop)
+    application = ArqApplication(ApplicationSettings(FUNCTIONS), shop, watch=JobWatch(NoCounts()))
     functions = ServedFunctions(shop, settings, application, reason_of=lambda _job: None, kinds={})
     body, due = serialize({**GOOD, "f": "unknown-here", "a": ()}), timestamp_ms()
     await shop.set(job_key_prefix + "ours", body, px=60_000)
@@ -139,7 +146,7 @@ async def test_a_redis_that_is_away_as_an_attempt_begins_costs_no_try_and_no_wor
 
 
 async def test_a_signal_is_only_kept_for_a_queue_that_is_served(shop: ArqRedis) -> None:
-    own = ArqApplication(ApplicationSettings(FUNCTIONS, queue_name=NAME), shop).redis
+    own = ArqApplication(ApplicationSettings(FUNCTIONS, queue_name=NAME), shop, watch=JobWatch(NoCounts())).redis
     await own.enqueue_job("add", _queue_name="nobodys", _job_id="one")
     assert await shop.exists(f"{WAKE}arq/nobodys") == 0
     await shop.hset(f"{QUEUE}arq/{NAME}", "application", "1")

@@ -91,6 +91,5 @@ class MsgpackSettings:
     job_deserializer = msgpack.unpackb
 
 
-class PoolSettings:
-    functions = [tasks.add]
-    redis_pool = object()
+class NoFunctions:
+    redis_settings = WorkerSettings.redis_settings

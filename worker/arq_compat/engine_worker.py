@@ -14,7 +14,7 @@ from worker.arq_compat.runner import start_arq_job
 from worker.engine import Engine
 
 
-class PressroomWorker(Worker):
+class EngineWorker(Worker):
     """Runs the engine where ARQ would poll. SIGTERM and SIGINT stop it gracefully, a SIGINT after either at once.
 
     Another SIGTERM changes nothing: platforms send several.

@@ -20,6 +20,7 @@ from tasks.clock import read_rfc3339, rfc3339, to_ms
 from tasks.kind import JobContext, Kind, Result, RetryPolicy
 from tasks.maintenance.storage_owner import HINT
 from tasks.queue import redis_keys
+from tasks.queue.installation import STORAGE_OWNER
 from tasks.queue.lanes.stats import QueueCounts, QueueSnapshot, QueueStats
 from tasks.queue.memory import MemoryUse, RedisMemory, memory_of
 from tasks.queue.records.record import State, new_id
@@ -137,7 +138,7 @@ async def find_alerts(
     async with redis.pipeline(transaction=False) as pipe:
         overdue_ms = snapshot.now_ms - settings.alert_endpoint_s * SECOND_MS
         pipe.zrangebyscore(FAILING, "-inf", overdue_ms, start=0, num=ENDPOINTS_AT_MOST, withscores=True)
-        pipe.hget(redis_keys.INSTALLATION, "storage_of")
+        pipe.hget(redis_keys.INSTALLATION, STORAGE_OWNER)
         pipe.info("memory")
         failing, foreign, info = await pipe.execute(raise_on_error=False)
     for error in (failing, foreign):

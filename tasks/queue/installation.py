@@ -9,7 +9,8 @@ from tasks.queue.redis_keys import INSTALLATION
 from tasks.queue.script import Script
 
 STORAGE_OWNER: Final = "storage_of"
-"""The field of INSTALLATION with the id of the other installation to which the storage belongs, if it does."""
+"""The field of INSTALLATION with the id of the other installation to which the storage belongs, if it does, as the last
+cleanup found it."""
 
 
 async def find_installation(redis: "Redis[bytes]") -> str | None:
@@ -27,12 +28,6 @@ async def make_installation(redis: "Redis[bytes]") -> str:
 async def note_storage_owner(redis: "Redis[bytes]", installation: str | None) -> None:
     """Note that the storage belongs to another installation, or with None that it is this one's."""
     await Script(redis, "upkeep/install")({"verb": "note", "storage_of": installation})
-
-
-async def find_storage_owner(redis: "Redis[bytes]") -> str | None:
-    """Read the id of the other installation to which the storage belongs, as the last cleanup found it; or None."""
-    found = await redis.hget(INSTALLATION, STORAGE_OWNER)
-    return None if found is None else found.decode()
 
 
 async def find_restored_snapshot(redis: "Redis[bytes]") -> str | None:

@@ -4,7 +4,8 @@ import asyncio
 
 from arq.connections import ArqRedis
 
-from tasks.queue.installation import find_installation, find_storage_owner, make_installation, note_storage_owner
+from tasks.queue.installation import STORAGE_OWNER, find_installation, make_installation, note_storage_owner
+from tasks.queue.redis_keys import INSTALLATION
 
 
 async def test_all_processes_that_start_at_once_find_one_id(redis: ArqRedis) -> None:
@@ -24,7 +25,7 @@ async def test_a_redis_that_lost_its_data_gets_another_id(redis: ArqRedis) -> No
 
 async def test_another_owner_of_the_storage_is_noted_and_forgotten(redis: ArqRedis) -> None:
     await note_storage_owner(redis, "a" * 32)
-    assert await find_storage_owner(redis) == "a" * 32
+    assert await redis.hget(INSTALLATION, STORAGE_OWNER) == b"a" * 32
     assert await find_installation(redis) is None
     await note_storage_owner(redis, None)
-    assert await find_storage_owner(redis) is None
+    assert await redis.hget(INSTALLATION, STORAGE_OWNER) is None

@@ -1,32 +1,11 @@
 """What opens something to a browser without a key, and ends by itself: upload tokens and portal links."""
 
-from typing import Protocol, TypeVar
-
 from api.http.durations import seconds_of
 from api.http.query import ListQuery
+from tasks.accounts.tokens.expiring_store import E, ExpiringStore
 from tasks.queue.records.cursor import read_cursor, write_cursor
 from tasks.refusal import Refusal
 from tasks.validation import shown
-
-
-class Expiring(Protocol):
-    """A token or a link."""
-
-    @property
-    def place(self) -> tuple[int, str]:
-        """By which they are in order: when it ends, and its id."""
-        ...
-
-
-E = TypeVar("E", bound=Expiring)
-
-
-class ExpiringStore(Protocol[E]):
-    """Where they are."""
-
-    async def list(self, owner: str, limit: int, *, after: tuple[int, str] | None = None) -> list[E]:
-        """Those of an owner that have not ended, the one that ends next first."""
-        ...
 
 
 def life_s(text: str, limit: int, setting: str) -> int:

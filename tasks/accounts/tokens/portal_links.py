@@ -11,11 +11,9 @@ from typing import Final, Self
 
 from redis.asyncio import Redis
 
-from tasks import clock
 from tasks.accounts.tokens import token_text
-from tasks.queue.portal_keys import PORTAL_LINK, PORTAL_LINKS
+from tasks.accounts.tokens.expiring_store import ExpiringStore
 from tasks.queue.redis_keys import SECOND_MS
-from tasks.queue.script import Script
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 
@@ -68,7 +66,7 @@ class PortalLink:
         )
 
 
-class PortalLinks:
+class PortalLinks(ExpiringStore[PortalLink]):
     """Makes, opens, lists and revokes them.
 
     Args:
@@ -77,10 +75,8 @@ class PortalLinks:
     """
 
     def __init__(self, redis: "Redis[bytes]", settings: Settings) -> None:
-        self._redis = redis
+        super().__init__(redis, "portal", PortalLink.from_hash)
         self._settings = settings
-        self._create = Script(redis, "submit/token")
-        self._revoke = Script(redis, "accounts/revoke_portal_link")
 
     async def create(
         self, owner: str, channel: str, *, seconds: int, key_id: str | None, setting_key: str | None
@@ -104,20 +100,10 @@ class PortalLinks:
         digest = token_text.digest_of(token)
         link_id = digest[:LINK_ID_CHARS]
         fields = {"digest": digest, "channel": channel, "key": key_id, "setting_key": setting_key}
-        answer = await self._create(
-            {
-                "sort": "portal",
-                "id": link_id,
-                "owner": owner,
-                "fields": [part for pair in fields.items() if pair[1] is not None for part in pair],
-                "life_ms": seconds * SECOND_MS,
-                "most": limit,
-            }
-        )
-        if answer["answer"] == "full":
+        now = await self._add(link_id, owner, fields, seconds=seconds, most=limit)
+        if now is None:
             message = f"You have {limit} portal links, which is the limit (OWNER_MAX_PORTAL_LINKS). Revoke some first."
             raise Refusal("too_many_portal_links", message, limit=limit)
-        now: int = answer["now"]
         ends_at = now + seconds * SECOND_MS
         return token, PortalLink(link_id, digest, owner, channel, key_id, setting_key, now, ends_at)
 
@@ -128,36 +114,3 @@ class PortalLinks:
         digest = token_text.digest_of(token)
         link = await self.with_id(digest[:LINK_ID_CHARS])
         return link if link and hmac.compare_digest(link.digest, digest) else None
-
-    async def with_id(self, link_id: str) -> PortalLink | None:
-        """A link that has not ended, by its id, of whatever owner."""
-        fields = await self._redis.hgetall(PORTAL_LINK + link_id)
-        link = PortalLink.from_hash(link_id, fields) if fields else None
-        return link if link and link.expires_at > clock.now_ms() else None
-
-    async def find(self, owner: str, link_id: str) -> PortalLink | None:
-        """A link of an owner, by its id."""
-        link = await self.with_id(link_id)
-        return link if link and link.owner == owner else None
-
-    async def list(self, owner: str, limit: int, *, after: tuple[int, str] | None = None) -> list[PortalLink]:
-        """Links of an owner that have not ended, the one that ends next first.
-
-        Args:
-            owner: Whose.
-            limit: How many at most.
-            after: The `place` of the one before the first.
-        """
-        since = max(clock.now_ms(), after[0] if after else 0)
-        # An owner has OWNER_MAX_PORTAL_LINKS at most; those of one millisecond stand together.
-        scored = await self._redis.zrangebyscore(PORTAL_LINKS + owner, since, "+inf", withscores=True)
-        ids = [one.decode() for one, score in scored if after is None or (int(score), one.decode()) > after][:limit]
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for link_id in ids:
-                pipe.hgetall(PORTAL_LINK + link_id)
-            records = await pipe.execute()
-        return [PortalLink.from_hash(*one) for one in zip(ids, records, strict=True) if one[1]]
-
-    async def revoke(self, owner: str, link_id: str) -> bool:
-        """End a link. Returns whether the owner had it."""
-        return bool(await self._revoke({"id": link_id, "owner": owner}))

@@ -12,9 +12,8 @@ from typing import Any, Final, Literal, Self
 
 from redis.asyncio import Redis
 
-from tasks import clock
 from tasks.accounts.tokens import token_text
-from tasks.queue.account_keys import UPLOAD_TOKEN, UPLOAD_TOKENS
+from tasks.accounts.tokens.expiring_store import ExpiringStore
 from tasks.queue.redis_keys import SECOND_MS
 from tasks.queue.script import Script
 from tasks.refusal import Refusal
@@ -114,7 +113,7 @@ class UploadToken:
         )
 
 
-class UploadTokens:
+class UploadTokens(ExpiringStore[UploadToken]):
     """Makes, opens, lists and revokes them.
 
     Args:
@@ -123,11 +122,9 @@ class UploadTokens:
     """
 
     def __init__(self, redis: "Redis[bytes]", settings: Settings) -> None:
-        self._redis = redis
+        super().__init__(redis, "upload", UploadToken.from_hash)
         self._settings = settings
-        self._create = Script(redis, "submit/token")
         self._open = Script(redis, "accounts/open_upload_token")
-        self._revoke = Script(redis, "accounts/revoke_upload_token")
 
     async def create(
         self, owner: str, key_id: str | None, grant: UploadGrant, *, seconds: int, setting_key: str | None = None
@@ -147,8 +144,8 @@ class UploadTokens:
         Raises:
             Refusal: `too_many_upload_tokens`, `redis_full`.
         """
-        token, salt, most = token_text.upload_token(), secrets.token_hex(SALT_BYTES), self._settings
-        token_id = _id_of(token)
+        token, salt = token_text.upload_token(), secrets.token_hex(SALT_BYTES)
+        token_id, limit = _id_of(token), self._settings.owner_max_upload_tokens
         fields: dict[str, str | int | None] = {
             "digest": token_text.digest_of(token),
             "salt": salt,
@@ -163,21 +160,10 @@ class UploadTokens:
             "metadata": grant.metadata,
             "tags": json.dumps(grant.tags),
         }
-        answer = await self._create(
-            {
-                "sort": "upload",
-                "id": token_id,
-                "owner": owner,
-                "fields": [part for pair in fields.items() if pair[1] is not None for part in pair],
-                "life_ms": seconds * SECOND_MS,
-                "most": most.owner_max_upload_tokens,
-            }
-        )
-        if answer["answer"] == "full":
-            limit = most.owner_max_upload_tokens
+        now = await self._add(token_id, owner, fields, seconds=seconds, most=limit)
+        if now is None:
             message = f"You have {limit} upload tokens, which is the limit. Revoke some, or make them shorter-lived."
             raise Refusal("too_many_upload_tokens", message, limit=limit)
-        now: int = answer["now"]
         return token, UploadToken(token_id, owner, key_id, grant, 0, salt, now, now + seconds * SECOND_MS, setting_key)
 
     async def open(self, token: str, *, is_try: bool) -> UploadToken | None:
@@ -207,40 +193,6 @@ class UploadTokens:
                 )
                 raise Refusal("rate_limited", message, limit=tries)
         return None
-
-    async def list(self, owner: str, limit: int, *, after: tuple[int, str] | None = None) -> list[UploadToken]:
-        """Tokens of an owner that live, the one that ends next first.
-
-        Args:
-            owner: Whose.
-            limit: How many at most.
-            after: The `place` of the one before the first.
-        """
-        index, found, offset = UPLOAD_TOKENS + owner, list[UploadToken](), 0
-        since = max(clock.now_ms(), after[0] if after else 0)
-        while len(found) < limit:
-            # Tokens that were revoked or have expired just now leave no gap, nor those of the same millisecond.
-            scored = await self._redis.zrangebyscore(index, since, "+inf", offset, limit, withscores=True)
-            ids = [one.decode() for one, score in scored if after is None or (int(score), one.decode()) > after]
-            async with self._redis.pipeline(transaction=False) as pipe:
-                for token_id in ids:
-                    pipe.hgetall(UPLOAD_TOKEN + token_id)
-                records = await pipe.execute()
-            found += [UploadToken.from_hash(*one) for one in zip(ids, records, strict=True) if one[1]]
-            if len(scored) < limit:
-                break
-            offset += limit
-        return found[:limit]
-
-    async def find(self, owner: str, token_id: str) -> UploadToken | None:
-        """A token of an owner, by its id."""
-        fields = await self._redis.hgetall(UPLOAD_TOKEN + token_id)
-        token = UploadToken.from_hash(token_id, fields) if fields else None
-        return token if token and token.owner == owner else None
-
-    async def revoke(self, owner: str, token_id: str) -> bool:
-        """End a token. Returns whether the owner had it."""
-        return bool(await self._revoke({"id": token_id, "owner": owner}))
 
 
 def _id_of(token: str) -> str:

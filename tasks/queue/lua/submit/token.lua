@@ -1,12 +1,8 @@
--- needs: accounts/audit
--- What opens something to a browser without a key, for a time: a token with which a web page may upload ('upload'), or
--- a link to the portal of a channel ('portal'). payload: sort, id, owner, fields {name, value, …}, life_ms, most (of
--- one owner). Answers answer ('created', or 'full') and now.
+-- needs: accounts/audit accounts/tokens
+-- Makes an upload token or a portal link. payload: sort, id, owner, fields {name, value, …}, life_ms, most (of one
+-- owner). Answers answer ('created', or 'full') and now.
 if payload.full then return cmsgpack.pack({ answer = 'redis_full' }) end
-local record, index, list_ms = K.upload_token .. payload.id, K.upload_tokens .. payload.owner, K.upload_tokens_ms
-if payload.sort == 'portal' then
-  record, index, list_ms = K.portal_link .. payload.id, K.portal_links .. payload.owner, K.portal_links_ms
-end
+local record, index, list_ms = token_keys(payload.sort, payload.id, payload.owner)
 if redis.call('ZCOUNT', index, '(' .. now, '+inf') >= payload.most then return cmsgpack.pack({ answer = 'full' }) end
 redis.call('HSET', record, 'owner', payload.owner, 'created_at', now, 'expires_at', now + payload.life_ms,
   unpack(payload.fields))

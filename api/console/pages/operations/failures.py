@@ -56,7 +56,7 @@ async def show_failures(visit: Visit) -> Response:
         advice_of=lambda code: advice_of(code, visit.t),
         message_chars=MESSAGE_CHARS,
         jobs_url=jobs_url,
-        retry_of=lambda body: ApiCall("POST", at("jobs", "retry"), body=body),
+        act_of=lambda verb, body: ApiCall("POST", at("jobs", verb), body=body),
         list_call=ApiCall("GET", "/v1/failures", {"owner": owner, "since": since}),
     )
 

@@ -244,7 +244,8 @@ class JobContext(Generic[P]):
     kinds: Mapping[str, "Kind[Any]"] = field(default_factory=dict)
 
 
-SubmitOption = Literal["name", "priority", "delay", "run_at", "after", "run_if", "batch", "notify"]
+LimitOption = Literal["deadline", "start_within", "timeout_s", "max_tries"]
+SubmitOption = Literal["name", "priority", "delay", "run_at", "after", "run_if", "batch", "notify", LimitOption]
 SUBMIT_OPTIONS: frozenset[SubmitOption] = frozenset(get_args(SubmitOption))
 """Everything that `POST /v1/jobs` may say of a job besides its kind and params."""
 
@@ -258,8 +259,9 @@ class Kind(Generic[P]):
         queue: One of `tasks.queue.redis_keys.QUEUES`.
         params: The model of what a job is asked for.
         run: Called once per attempt.
-        timeout_s: Seconds that one attempt may take as a whole, sandbox calls and transfers included.
-        retry: How often, and after how long, an attempt that failed is repeated.
+        timeout_s: Seconds that one attempt may take as a whole, sandbox calls and transfers included. A submit may ask
+            for fewer.
+        retry: How often, and after how long, an attempt that failed is repeated. A submit may ask for fewer tries.
         retries_last: Whether first attempts in a lane go before repeated ones.
         io_bound: Whether it only waits for sockets, and so cannot kill its worker: it computes nothing of size, here or
             in the sandbox. The deaths of workers are not counted against its jobs.

@@ -142,7 +142,7 @@ class Executor:
         else:
             return outcome("succeeded", result=result)
         tries = job.tries + 1
-        if tries >= kind.retry.max_tries:
+        if tries >= min(job.max_tries or kind.retry.max_tries, kind.retry.max_tries):
             return outcome("failed", error=error)
         delay_s = max(kind.retry.delay_s(tries), min(after_s, MAX_RETRY_AFTER_S))
         return outcome("retrying", error=error, delay_s=delay_s, last=kind.retries_last)
@@ -242,14 +242,15 @@ class Executor:
         try:
             if job.destination is not None:
                 self._copier.check(job.owner, job.destination, job.id)
-            async with asyncio.timeout(kind.timeout_s) as limit:
+            async with asyncio.timeout(_timeout_s(kind, job)) as limit:
                 result = await kind.run(context)
             return SerializedResult.of(await self._copied(context, job, result), progress.last)
         except BlobMissing as error:
             raise Refusal("expired", "A file that the job needs is no longer stored; upload it again.") from error
         except TimeoutError as error:
             if limit.expired():
-                raise _TimedOut(f"The job took longer than {kind.timeout_s:g} s, the limit of its kind.") from error
+                whose = "of its kind" if job.timeout_s is None else "that its submit set"
+                raise _TimedOut(f"The job took longer than {_timeout_s(kind, job):g} s, the limit {whose}.") from error
             raise
         finally:
             progress.stop()
@@ -259,6 +260,10 @@ class Executor:
 
 class _TimedOut(Exception):  # noqa: N818 - an outcome
     """The attempt took longer than its kind allows. A TimeoutError that the function itself raises is another case."""
+
+
+def _timeout_s(kind: Kind[Any], job: ClaimedJob) -> float:
+    return min(job.timeout_s or kind.timeout_s, kind.timeout_s)
 
 
 def _params(kind: Kind[Any], job: ClaimedJob) -> BaseModel:

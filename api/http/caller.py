@@ -19,6 +19,7 @@ from tasks.accounts.scopes import ADMIN
 from tasks.kind import Kind
 from tasks.public_files.urls import FileUrls, PublicFiles
 from tasks.queue.actor import act_as
+from tasks.queue.jobs.attempt_limits import AttemptLimits
 from tasks.queue.jobs.submission import Submission, Submitted
 from tasks.queue.jobs.uniqueness import Uniqueness
 from tasks.queue.memory import memory_of, redis_full
@@ -36,6 +37,7 @@ class RequestedOptions(TypedDict, total=False):
     priority: Priority
     delay_ms: int
     run_at_ms: int | None
+    limits: AttemptLimits
     after: tuple[str, ...]
     run_if: RunIf
     batch: str | None

@@ -177,7 +177,7 @@ async def submit_images(request: Request) -> Response:
     if (token := caller.access.upload_token) is not None:
         return await submit_by_token(request, caller, token)
     options = query_of(request, ImageOptions, checks)
-    submit_options = checks.run(lambda: options.fields(caller)) or {}
+    submit_options = checks.run(lambda: options.fields(caller, THUMBNAIL)) or {}
     if caller.idempotency_key is None:  # with one, the job may exist already
         caller.check_room()
     await caller.check_bytes(request.headers.get("content-length"))

@@ -67,7 +67,7 @@ async def open_batch(request: Request) -> Response:
     """
     caller = caller_of(request)
     checks = Checks()
-    options = checks.run(lambda: SubmitOptions().fields(caller)) or {}
+    options = checks.run(lambda: SubmitOptions().fields(caller, None)) or {}
     requested = examined(await receive_text(request, MAX_BODY_BYTES), BatchRequest, checks)
     if requested is not None:
         checks.run(lambda: requested.add_to(options, caller))

@@ -109,7 +109,7 @@ async def submit_job(request: Request) -> Response:
             for option in sorted((SUBMIT_OPTIONS - kind.submit_options) & requested.model_fields_set):
                 message = f"The kind {kind.name!r} does not accept the option {option!r}."
                 checks.add(Refusal("invalid_request", message, field=option))
-        options = checks.run(lambda: requested.fields(caller))
+        options = checks.run(lambda: requested.fields(caller, kind))
     checks.done()
     assert requested is not None and kind is not None and options is not None  # noqa: S101, PT018 - else checks failed
     params = json.dumps(requested.params, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""What every submit accepts besides its work: delay, priority, prerequisites, batch, notification, tags, metadata."""
+"""What every submit accepts besides its work: when it runs, prerequisites, batch, notification, tags, metadata."""
 
 from collections.abc import Callable
 from functools import partial
@@ -10,6 +10,7 @@ from api.http.caller import Caller, RequestedOptions
 from api.http.checks import Checks
 from api.http.query import documented_query
 from api.jobs.notify import EXAMPLE_URL, MAX_NOTIFY_CHARS, Member, NotifyOption, checked_notify
+from api.jobs.timed.attempt_limits import LimitQuery
 from api.jobs.timing import PRIORITY, Delay, RunAt, Timing, timing_of
 from api.labels import (
     LABEL_HEADERS,
@@ -25,6 +26,8 @@ from api.labels import (
     read_tags,
 )
 from api.unique.options import UniqueFields, UniqueQuery, add_unique
+from tasks.kind import Kind
+from tasks.queue.jobs.attempt_limits import NO_LIMITS
 from tasks.queue.records.record import Priority, RunIf
 from tasks.refusal import Refusal
 from tasks.settings import Settings
@@ -140,7 +143,7 @@ def add_options(options: RequestedOptions, **given: Any) -> None:
     checks.done()
 
 
-class SubmitOptions(LabelQuery, UniqueQuery):
+class SubmitOptions(LabelQuery, LimitQuery, UniqueQuery):
     """Query parameters of every submit."""
 
     model_config = ConfigDict(extra="forbid")
@@ -170,8 +173,12 @@ class SubmitOptions(LabelQuery, UniqueQuery):
             )
         return ids
 
-    def fields(self, caller: Caller) -> RequestedOptions:
+    def fields(self, caller: Caller, kind: Kind[Any] | None) -> RequestedOptions:
         """These options, and the Idempotency-Key, as `Caller.submit` takes them.
+
+        Args:
+            caller: The sender.
+            kind: The kind of the job, for its limits; None if that is not known, or at fault.
 
         Raises:
             Refusal: `invalid_request`, and what `checked_notify` raises.
@@ -183,6 +190,7 @@ class SubmitOptions(LabelQuery, UniqueQuery):
         notify = checks.run(lambda: _notify_in_header(caller, notify)) or notify
         labels = checks.run(lambda: labels_of_request(caller.context.settings, caller.headers, self)) or Labels()
         timing = checks.run(lambda: timing_of(caller.context.settings, self.delay, self.run_at)) or Timing()
+        limits = checks.run(lambda: self.limits(caller.context.settings, kind, timing)) or NO_LIMITS
         after = checks.run(lambda: self.prerequisites)
         checks.done()
         options: RequestedOptions = {
@@ -191,6 +199,7 @@ class SubmitOptions(LabelQuery, UniqueQuery):
             "metadata": labels.metadata,
             "delay_ms": timing.delay_ms,
             "run_at_ms": timing.run_at_ms,
+            "limits": limits,
             "priority": self.priority,
             "after": after or (),
             "run_if": self.run_if,

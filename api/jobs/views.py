@@ -154,9 +154,13 @@ class Job(BaseModel):
     attempts: list[Attempt] = Field(description="The attempts, oldest first. The last may be `running`.")
     max_tries: int | None = Field(
         None,
-        description="How many attempts its kind has at most; postponed ones, and those whose worker died, do not "
-        "count, and a retry begins afresh. Absent if this service does not have the kind.",
+        description="How many attempts it has at most, as its submit or its kind says; postponed ones, and those whose "
+        "worker died, do not count, and a retry begins afresh. Absent if this service does not have the kind.",
         examples=[4],
+    )
+    timeout_s: float | None = Field(None, description="The seconds that one attempt may take, if its submit set them.")
+    deadline: datetime | None = Field(
+        None, description="When the last attempt may begin. One that waits longer fails with `deadline_passed`."
     )
     progress: ShownProgress = Field(None, description="How far it is: `done`, `total`, `note`, and more by kind.")
     result: JobResult = Field(
@@ -250,7 +254,9 @@ def job_of(record: Record, caller: Caller, *, urls: FileUrls | None = None, with
         finished_at=maybe_from_ms(record.finished_at),
         expires_at=maybe_from_ms(record.expires_at),
         attempts=[_attempt(attempt) for attempt in attempts_of(record)],
-        max_tries=kind.retry.max_tries if kind else None,
+        max_tries=min(record.max_tries or kind.retry.max_tries, kind.retry.max_tries) if kind else None,
+        timeout_s=record.timeout_s,
+        deadline=maybe_from_ms(record.deadline),
         progress=record.progress,
         result=shown_result(record.kind, record.result, record.files, url_of, with_markup=with_markup),
         files=[_file(file, url_of(file)) for file in record.files],

@@ -11,6 +11,7 @@ from api.http.checks import Checks
 from api.jobs.submit_options import SubmitFields, SubmitOptions, add_options, form_parsers
 from api.outputs.keep import KEEP, KEEP_SCHEMA, most_keep_s, read_keep
 from tasks.destinations.record import NAME
+from tasks.kind import Kind
 from tasks.public_files.urls import FileUrls
 from tasks.refusal import Refusal
 from tasks.validation import shown
@@ -33,10 +34,10 @@ class OutputOptions(SubmitOptions):
 
     destination: str | None = Field(None, pattern=NAME, description=DESTINATION)
 
-    def fields(self, caller: Caller) -> RequestedOptions:
+    def fields(self, caller: Caller, kind: Kind[Any] | None) -> RequestedOptions:
         """As `SubmitOptions.fields`, with these."""
         checks = Checks()
-        options = checks.run(lambda: super(OutputOptions, self).fields(caller)) or {}
+        options = checks.run(lambda: super(OutputOptions, self).fields(caller, kind)) or {}
         keep_s = checks.run(lambda: read_keep(most_keep_s(caller), self.keep))
         checks.done()
         return {**options, "urls": self.urls, "keep_s": keep_s, "destination": self.destination}

@@ -147,7 +147,7 @@ async def submit_report(request: Request) -> Response:
     """
     caller, checks = caller_of(request), Checks()
     options = query_of(request, ReportOptions, checks)
-    submit_options = checks.run(lambda: options.fields(caller)) or {}
+    submit_options = checks.run(lambda: options.fields(caller, REPORT)) or {}
     accepted = _accepted(request.headers.get("accept", ""))
     await caller.check_bytes(request.headers.get("content-length"))
     report = await receive_report(request, caller, options, checks, submit_options, accepted)

@@ -88,7 +88,7 @@ async def submit_event(request: Request) -> Response:
     caller, checks = caller_of(request), Checks()
     options = query_of(request, SubmitOptions, checks)
     text = await receive_text(request, caller.context.settings.max_event_bytes)
-    submit_options = checks.run(lambda: options.fields(caller))
+    submit_options = checks.run(lambda: options.fields(caller, EVENT))
     requested, params = examined_event(text, checks)
     if requested is not None and submit_options is not None:
         checks.run(lambda: requested.add_to(submit_options, caller))

@@ -34,7 +34,7 @@ from tasks.queue.queues.queue_keys import QUEUE_CONSTANTS
 from tasks.queue.redis_keys import SCRIPT_CONSTANTS
 
 FOLDER: Final = Path(__file__).parent / "lua"
-NEEDS: Final = re.compile(r"-- needs: (.+)\n")
+NEEDS: Final = re.compile(r"(?:-- needs: .+\n)+")
 SELDOM: Final = re.compile(r"^-- seldom: (.+)\n", re.MULTILINE)
 FUNCTION: Final = re.compile(r"^local function (\w+)", re.MULTILINE)
 WHOLE_FUNCTION: Final = re.compile(r"^local function (\w+)\((?:[^\n]* end\n|.*?^end\n)", re.MULTILINE | re.DOTALL)
@@ -150,9 +150,9 @@ def parts_of(text: str) -> list[str]:
 
 
 def needs_of(text: str) -> list[str]:
-    """The parts that the first line of a script or part names."""
+    """The parts that the first line of a script or part names, and those after it that begin so too."""
     needs = NEEDS.match(text)
-    return needs[1].split() if needs else []
+    return needs[0].replace("-- needs: ", "").split() if needs else []
 
 
 def _collect(needs: Iterable[str], found: dict[str, None]) -> None:

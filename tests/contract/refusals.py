@@ -42,6 +42,8 @@ REASONS: Final = {
     r"^The field 'type' must not begin with": "The first words of the service's own events are reserved.",
     r"^Send the raw bytes of the file, not a form": "`*/*` is every type but this one.",
     r"seconds from now": "The time by which a job may be put off is a setting.",
+    r"not after now and not after": "And a deadline is after the time of the request.",
+    r"for a job of kind": "Each kind has its own limits.",
     r"^blocks: .*nested": "A schema does not count how deep blocks are nested.",
     r"needs either (upload|rows)|needs columns|two columns have": "Which fields go together depends on their values.",
     r"values for \d+ categories|needs an x for each|takes (one|no)": "So do the values of a chart.",

@@ -10,6 +10,7 @@ from arq.connections import ArqRedis
 from arq.jobs import Job
 
 from tasks.kind import JobContext, Result, RetryPolicy
+from tasks.queue.jobs.attempt_limits import AttemptLimits
 from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.records.record import Priority, State
 from tasks.queue.redis_keys import JOB, arq_queue
@@ -93,6 +94,21 @@ async def test_an_attempt_that_overruns_is_stopped_and_retried(
     assert record.error is not None
     assert record.error["code"] == "job_timed_out"
     assert "0.05 s" in record.error["message"]
+
+
+async def test_a_submit_may_allow_less_than_its_kind(
+    redis: ArqRedis, settings: Settings, job_client: JobClient, tmp_path: Path
+) -> None:
+    limits, hasty = AttemptLimits(timeout_s=0.05, max_tries=1), AttemptLimits(max_tries=2)
+    async with working(redis, settings):
+        slow = await job_client.submit("sleep", limits=limits, seconds=60, file=str(tmp_path / "lines"))
+        failing = await job_client.submit("stumble", limits=hasty, times=99)
+        overrun, failed = await job_client.ended(slow), await job_client.ended(failing)
+
+    assert [one["outcome"] for one in overrun.attempts] == ["failed"]
+    message = "The job took longer than 0.05 s, the limit that its submit set."
+    assert overrun.error == {"code": "job_timed_out", "message": message}
+    assert [one["outcome"] for one in failed.attempts] == ["retrying", "failed"]
 
 
 async def test_params_that_do_not_fit_are_refused(redis: ArqRedis, settings: Settings, job_client: JobClient) -> None:

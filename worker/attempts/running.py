@@ -38,6 +38,7 @@ class ClaimedJob:
     `attempt` and the worker's id together are the fence: a script changes nothing for a worker that lost the job.
     suspect: workers have died under it, so no other job of its queue may start beside it. io_bound: as its kind.
     pool: SERVICE if it takes one of the slots for the service's own work. due_at: of an ARQ application's job.
+    timeout_s, max_tries: of its attempts, if its submit said.
     """
 
     id: str
@@ -57,6 +58,8 @@ class ClaimedJob:
     io_bound: bool = False
     pool: str | None = None
     due_at: int | None = None
+    timeout_s: float | None = None
+    max_tries: int | None = None
 
     @property
     def slots(self) -> str:

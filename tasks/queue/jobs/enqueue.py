@@ -222,6 +222,7 @@ class Enqueuer:
         if submission.received:
             job["received"] = dict(submission.received)
         add_key(job, submission.unique)
+        submission.limits.add_to(job)
         return job
 
     def _idempotency(self, submission: Submission, content: str) -> dict[str, Any]:
@@ -281,4 +282,5 @@ def _record(job_id: str, submission: Submission, *, created_at: int, batch: str 
         urls=submission.urls,
         metadata=json.loads(submission.metadata) if submission.metadata else {},
         unique_as=json.loads(submission.unique.shown()) if submission.unique else {},
+        **submission.limits.known(created_at),
     )

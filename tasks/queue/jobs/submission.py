@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tasks.accounts.quotas import Quotas
+from tasks.queue.jobs.attempt_limits import NO_LIMITS, AttemptLimits
 from tasks.queue.jobs.uniqueness import Uniqueness
 from tasks.queue.records.record import Priority, Record, RunIf
 
@@ -49,6 +50,7 @@ class Submission:
         received: Bytes of those of its blobs that came with the request, by SHA-256.
         quotas: Those of the owner; None is what the settings say.
         unique: The key that it holds, and how long.
+        limits: Those of its attempts; those of the kind hold besides.
     """
 
     kind: str
@@ -87,6 +89,7 @@ class Submission:
     received: Mapping[str, int] = field(default_factory=dict)
     quotas: Quotas | None = None
     unique: Uniqueness | None = None
+    limits: AttemptLimits = NO_LIMITS
 
     @property
     def content(self) -> str:

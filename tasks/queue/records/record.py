@@ -95,6 +95,9 @@ class Record:
         metadata: What its sender noted on it.
         urls: Which URLs answers and events give of its files, if its sender said: `private` or `public`.
         tally: Of an event or a batch, state → number of its deliveries or jobs.
+        deadline: When the last attempt may begin, if its sender said.
+        timeout_s: Seconds that one attempt may take, if its sender said.
+        max_tries: Attempts that count, if its sender said.
         viewer: SHA-256 of the token that may see this job and nothing else, where there is one.
         unique_as: Its option `unique`, `debounce` or `throttle` as it was sent, by that name, if it has one.
         minter: The key behind that token, with which it ends; None for jobs of versions that did not note it.
@@ -134,6 +137,9 @@ class Record:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     urls: Literal["private", "public"] | None = None
     tally: Mapping[str, int] = field(default_factory=dict)
+    deadline: int | None = None
+    timeout_s: float | None = None
+    max_tries: int | None = None
     viewer: str | None = None
     minter: str | None = None
     unique_as: Mapping[str, Any] = field(default_factory=dict)
@@ -202,6 +208,9 @@ class Record:
                 for name, count in text.items()
                 if name.startswith(TALLY) and count != "0"
             },
+            deadline=number("deadline"),
+            timeout_s=float(text["timeout_s"]) if "timeout_s" in text else None,
+            max_tries=number("max_tries"),
             viewer=text.get("viewer"),
             minter=text.get("minter"),
             unique_as=loaded("unique_as") or {},

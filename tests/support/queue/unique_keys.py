@@ -36,7 +36,7 @@ async def wrong_unique_keys(redis: ArqRedis, ids: Iterable[str]) -> list[str]:
     held, wrong = await holders(redis), []
     of_holder = {job_id: key for key, job_id in held.items()}
     for job_id in {*ids, *held.values()}:
-        owner, stored, state = await redis.hmget(JOB + job_id, "owner", "unique", "state")
+        owner, stored, state, attempt = await redis.hmget(JOB + job_id, "owner", "unique", "state", "attempt")
         key = of_holder.get(job_id)
         if owner is None or stored is None or state is None:
             wrong += [f"{key} is held by {job_id}, which has no such key"] if key else []
@@ -50,7 +50,8 @@ async def wrong_unique_keys(redis: ArqRedis, ids: Iterable[str]) -> list[str]:
             wrong.append(f"{about} and holds {key}")
         if key is None and span in ("running", "ended") and not now.ended:
             wrong.append(f"{about} and does not hold {own}")
-        if span == "waiting" and may_hold(span, now) and own not in held:
+        # One that has begun may wait again while another has its key, which that one may then release.
+        if span == "waiting" and may_hold(span, now) and own not in held and not attempt:
             wrong.append(f"{about}, and nothing holds {own}")
     return wrong
 

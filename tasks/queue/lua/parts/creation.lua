@@ -1,4 +1,4 @@
--- needs: arq blobs counters lanes records
+-- needs: arq blobs counters lanes records timing/deadlines
 -- How jobs and batches are made.
 
 -- Jobs that one call makes follow each other in their lanes.
@@ -7,7 +7,8 @@ local created = 0
 -- A new job. job: id, kind, queue, owner, lane, job_indexes, priority, params, delay_ms, fields {name, value,
 -- …}, blobs {sha256, …}, and where there is such: score (its place in the lane), event (whose delivery it is), batch
 -- (that it is part of), after {id, …} (jobs that must succeed first; none of them has ended), adopt (ARQ's own keys are
--- there already), received {sha256 → bytes} (of the blobs that came with the request).
+-- there already), received {sha256 → bytes} (of the blobs that came with the request), deadline (ms) or
+-- start_within_ms.
 local function create(job)
   local record = K.job .. job.id
   local due, awaits = now + job.delay_ms, job.after and #job.after or 0
@@ -42,6 +43,7 @@ local function create(job)
     redis.call('ZADD', K.arq_queue[job.queue], awaits > 0 and safety_at() or due, job.id)
     wake(job.queue)
   end
+  if job.deadline or job.start_within_ms then set_deadline(job) end
 end
 
 -- A batch is a record that no worker runs: it goes on until its jobs have ended. batch: id, owner, job_indexes, fields

@@ -1,4 +1,4 @@
--- needs: announcements blobs counters indexes jobs/prerequisites lanes records
+-- needs: announcements blobs counters indexes jobs/prerequisites lanes records timing/deadlines
 -- How jobs end, and what follows from their end. payload.keep: how long ended jobs are kept
 -- (tasks/queue/jobs/retention.py).
 
@@ -78,6 +78,7 @@ local function release_waiting(job, state, code)
         due = safety_at()
       end
       redis.call('ZADD', K.arq_queue[later.queue], due, id)
+      note_deadline(later)
       wake(later.queue)
     end
   end

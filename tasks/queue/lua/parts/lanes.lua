@@ -1,4 +1,4 @@
--- needs: lane_ids
+-- needs: lane_ids timing/deadlines
 -- Lanes take turns in a queue. A lane's backlog has the jobs that wait in it.
 
 -- A backlog is ordered by rank, then by time in microseconds; both fit the 53 bits of a score.
@@ -134,6 +134,7 @@ local function requeue(job)
   else
     enter_lane(job.id, job.queue, job.lane, job.score)
   end
+  note_deadline(job)
 end
 
 -- A lane whose receiver has not answered waits until a delivery of its owner to such a receiver ends. One that timed

@@ -10,7 +10,7 @@ end
 
 local READ_FIELDS = { 'state', 'owner', 'kind', 'queue', 'lane', 'shelves', 'event', 'created_at', 'started_at',
   'score', 'worker', 'notify', 'batch', 'awaited', 'lost', 'attempt', 'tries', 'lapses', 'awaits', 'keep_ms',
-  'keep', 'arq', 'run_if', 'unique' }
+  'keep', 'arq', 'run_if', 'unique', 'deadline' }
 
 local function is_packed(id)
   return redis.call('HEXISTS', K.job .. id, '0') == 1

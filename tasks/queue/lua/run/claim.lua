@@ -1,5 +1,5 @@
 -- needs: counters lane_limits lanes lapsed/due_timers lapsed/suspects owners/deliveries owners/running records
--- seldom: ending lane_order lapsed/lapses owners/suspension verbs/reopening
+-- seldom: ending lane_order lapsed/taken_back owners/suspension timing/waiting verbs/reopening
 -- A worker asks for work: timers that are due are handled, lanes take turns, and what can start now starts.
 -- payload: worker, queues {{name, free, slots, idle (it runs none of its jobs and has no end of one to write), normal
 -- (no suspects this time: it is the others' turn), service (slots for the service's own work, which no pause holds
@@ -10,12 +10,12 @@
 -- read (the number of the last claim whose answer the worker has read), renewed (when it last renewed its leases, or
 -- took the first, in ms).
 -- Answers jobs {{id, queue, kind, owner, params, attempt, tries, created_at, started_at, request_id, traceparent,
--- tracestate, destination, suspect, io_bound, pool, due_at}, …} (the last eight where there are such; pool: 'service'
--- if it takes such a slot; beside a suspect no other job of its queue may start), foreign_jobs {{id, queue, score (when
--- it was due, ms), body (nil: it is gone)}, …} to be adopted, wait_ms until a timer is due (-1: none), now,
--- draining: a queue of which nothing starts until its jobs have ended here, for its suspects are to run (nil: none),
--- and refused, if nothing was given: 'renew' (the worker's own leases may have lapsed: it renews them and asks again)
--- or 'late' (a later claim of this worker came first).
+-- tracestate, destination, suspect, io_bound, pool, due_at, timeout_s, max_tries}, …} (the last ten where there are
+-- such; pool: 'service' if it takes such a slot; beside a suspect no other job of its queue may start), foreign_jobs
+-- {{id, queue, score (when it was due, ms), body (nil: it is gone)}, …} to be adopted, wait_ms until a timer is due
+-- (-1: none), now, draining: a queue of which nothing starts until its jobs have ended here, for its suspects are to
+-- run (nil: none), and refused, if nothing was given: 'renew' (the worker's own leases may have lapsed: it renews them
+-- and asks again) or 'late' (a later claim of this worker came first).
 -- What a claim may find out in vain, so that it does not hold Redis: lanes without room, and jobs that are cancelled or
 -- gone, which cost more. The next claim goes on.
 local in_vain, JOB_IN_VAIN, CANCELLED_AT_ONCE = 500, 10, 25
@@ -57,43 +57,6 @@ local function handle_foreign_job(id, queue)
   redis.call('ZADD', timers, now + K.lease_ms, id)
 end
 
--- The job's worker died: it waits in its lane again, or among the suspects.
-local function take_back(job)
-  local record = K.job .. job.id
-  local delay_ms = lapse(job, tonumber(redis.call('HGET', record, 'alone')) == job.attempt)
-  if not delay_ms then return end
-  -- An ARQ function that is not to be tried twice must not be, whatever ended the first try.
-  if job.arq then redis.call('HINCRBY', record, 'tries', 1) end
-  stop_running(job)
-  local state = delay_ms > 0 and 'retrying' or 'queued'
-  redis.call('HSET', record, 'state', state)
-  set_state(job, state)
-  if delay_ms > 0 then
-    redis.call('HSET', record, 'due_at', now + delay_ms)
-    redis.call('ZADD', K.arq_queue[job.queue], now + delay_ms, job.id)
-  else
-    requeue(job)
-  end
-end
-
--- The timer of a job that waits for its time, for other jobs, or in a lane that may have lost it.
-local function handle_waiting(job)
-  if is_cancelled(job.id) then
-    leave_lane(job)
-    close_cancelled(job, 'Cancelled before it started.')
-  elseif job.lost then
-    close_lost(job)
-  elseif job.awaits > 0 then
-    redis.call('ZADD', K.arq_queue[job.queue], safety_at(), job.id)
-  else
-    if job.state ~= 'queued' then
-      redis.call('HSET', K.job .. job.id, 'state', 'queued')
-      set_state(job, 'queued')
-    end
-    requeue(job)
-  end
-end
-
 -- A job that ended since another did not succeed: that has been retried, and has succeeded. Returns whether it runs.
 local function run_if_freed(job)
   local first = string.match(job.lost or '', '^%S+')
@@ -127,7 +90,7 @@ local function handle_timer(id, queue, patience)
   elseif job.state == 'running' then
     if now < patience then redis.call('ZADD', timers, patience, id) else take_back(job) end
   elseif LIVE[job.state] then
-    handle_waiting(job)
+    handle_waiting(job, is_cancelled(id))
   elseif run_if_freed(job) then
     return
   elseif job.awaited then
@@ -143,10 +106,11 @@ local function start(id, queue, alone)
   local record = K.job .. id
   -- Two tables of known size cost less than `fields_of`, called for each job that starts.
   local state, owner, kind, created_at, attempts, tries, job_indexes, event, batch, params, request_id, due_at,
-    traceparent, tracestate, unread, destination, unique = unpack(redis.call('HMGET', record, 'state', 'owner', 'kind',
-    'created_at', 'attempt', 'tries', 'shelves', 'event', 'batch', 'params', 'request_id', 'due_at', 'traceparent',
-    'tracestate', 'unread', 'destination', 'unique'))
-  if state ~= 'queued' or not job_indexes then return false end
+    traceparent, tracestate, unread, destination, unique, deadline, timeout_s, max_tries = unpack(redis.call('HMGET',
+    record, 'state', 'owner', 'kind', 'created_at', 'attempt', 'tries', 'shelves', 'event', 'batch', 'params',
+    'request_id', 'due_at', 'traceparent', 'tracestate', 'unread', 'destination', 'unique', 'deadline', 'timeout_s',
+    'max_tries'))
+  if state ~= 'queued' or not job_indexes or deadline and starts_late(id, queue, deadline) then return false end
   if is_cancelled(id) then
     load_seldom()
     close_cancelled(read(id), 'Cancelled before it started.')
@@ -167,7 +131,8 @@ local function start(id, queue, alone)
   jobs[#jobs + 1] = { id = id, queue = queue, kind = kind, owner = owner, params = params, attempt = attempt,
     tries = tonumber(tries or 0), created_at = tonumber(created_at), started_at = now, request_id = request_id or nil,
     traceparent = traceparent or nil, tracestate = tracestate or nil, destination = destination or nil,
-    io_bound = payload.io_bound[kind], pool = pool, due_at = payload.functions and tonumber(due_at) or nil }
+    io_bound = payload.io_bound[kind], pool = pool, due_at = payload.functions and tonumber(due_at) or nil,
+    timeout_s = tonumber(timeout_s or nil), max_tries = tonumber(max_tries or nil) }
   return true
 end
 
@@ -311,19 +276,6 @@ local function answer(refused)
     refused = refused, now = now })
 end
 
--- The worker never read that it was given this job, so nobody began it: it waits again as if this had not been.
-local function take_back_unread(id, attempt)
-  local job = read(id)
-  if not job or job.state ~= 'running' or job.worker ~= worker or job.attempt ~= attempt then return end
-  stop_running(job)
-  -- `unread`: its first start has been counted.
-  redis.call('HSET', K.job .. id, 'state', 'queued', 'attempt', attempt - 1, 'unread', 1)
-  redis.call('HDEL', K.job .. id, 'worker', 'started_at', 'alone')
-  redis.call('DEL', K.arq_running .. id)
-  set_state(job, 'queued')
-  requeue(job)
-end
-
 if payload.number then
   -- The last claim of this worker: its number, and as msgpack, seldom read, id and attempt of each job that it gave.
   local last = redis.call('GET', K.claimed .. worker) or '0 '
@@ -331,6 +283,7 @@ if payload.number then
   -- A claim that its worker gave up on may arrive after the next one.
   if tonumber(number) >= payload.number then return answer('late') end
   if tonumber(number) > payload.read then
+    load_seldom()
     local unread = cmsgpack.unpack(string.sub(last, start_of_jobs))
     for n = 1, #unread, 2 do take_back_unread(unread[n], unread[n + 1]) end
   end

@@ -1,4 +1,4 @@
--- needs: blobs counters ending indexes lane_ids lane_limits lanes records
+-- needs: blobs counters ending indexes lane_ids lane_limits lanes records timing/deadlines
 -- Attempts are over: ended, to be retried, or handed back. A worker whose job was claimed by another changes nothing.
 -- payload: worker, keep, breaker {failures, pause_ms, max_pause_ms}, outcomes {outcome, …}. An outcome: id, attempt,
 -- verb ('succeeded' | 'failed' | 'cancelled' | 'retrying' | 'postponed' | 'handed_back'), fields {name, value, …} of
@@ -100,6 +100,7 @@ local function retry(job, outcome, is_rerun)
   end
   set_state(job, 'retrying')
   redis.call('ZADD', K.arq_queue[job.queue], due, job.id)
+  note_deadline(job)
   redis.call('DEL', K.arq_running .. job.id)
   -- What an ARQ client has said of a job's time to live (`_expires`) holds for its retries too.
   if not job.arq then redis.call('PEXPIRE', K.arq_job .. job.id, outcome.delay_ms + K.arq_job_ms) end

@@ -3,7 +3,8 @@
 -- payload: event, type, owner, keep_ms (of the event), deliveries {{id, endpoint, lane, job_indexes, always}, …},
 -- missed (whether disabled endpoints asked for it, so that it is kept for them), late (it was expanded before),
 -- heard (somebody listens to the owner's events).
--- An endpoint that is gone or disabled by now is skipped, unless the delivery is to be made `always`.
+-- They have the deadline of the event. An endpoint that is gone or disabled by now is skipped, unless the delivery is
+-- to be made `always`.
 -- Answers how many were made. An event waits while Redis is full, unless it is an alert.
 if string.sub(payload.type, 1, 6) == 'alert.' then
   write_when_full()
@@ -12,7 +13,7 @@ elseif payload.full then
 end
 local made = 0
 local index = K.jobs .. 'event/' .. payload.event
-local trace = redis.call('HMGET', K.job .. payload.event, 'traceparent', 'tracestate', 'score', 'due_at')
+local trace = redis.call('HMGET', K.job .. payload.event, 'traceparent', 'tracestate', 'score', 'due_at', 'deadline')
 local fields = { 'name', payload.type }
 for place, name in ipairs({ 'traceparent', 'tracestate' }) do
   if trace[place] then
@@ -27,7 +28,8 @@ for _, delivery in ipairs(payload.deliveries) do
   if wanted and redis.call('EXISTS', K.job .. delivery.id) == 0 then
     create({ id = delivery.id, kind = 'delivery', queue = 'webhooks', owner = payload.owner, lane = delivery.lane,
       job_indexes = delivery.job_indexes, priority = 'normal', score = score, event = payload.event, delay_ms = 0,
-      blobs = {}, params = cjson.encode({ event = payload.event, endpoint = endpoint }), fields = fields })
+      blobs = {}, params = cjson.encode({ event = payload.event, endpoint = endpoint }), fields = fields,
+      deadline = trace[5] or nil })
     redis.call('ZADD', index, now, delivery.id)
     made = made + 1
   end

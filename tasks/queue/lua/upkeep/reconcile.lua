@@ -119,7 +119,7 @@ local function put_back(job)
   timer = timer and tonumber(timer)
 
   local function set_timer(time)
-    redis.call('ZADD', timers, time, id)
+    redis.call('ZADD', timers, math.min(time, tonumber(job.deadline or time)), id)
     wake(job.queue)
     mended = true
   end

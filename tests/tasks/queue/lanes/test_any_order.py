@@ -8,6 +8,7 @@ import pytest
 from arq.connections import ArqRedis
 from arq.constants import abort_jobs_ss
 
+from tasks.queue.jobs.attempt_limits import AttemptLimits
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.jobs.uniqueness import OnConflict, Span, Uniqueness
@@ -58,6 +59,7 @@ class Walk:
             self.steer,
             self.let_time_pass,
             self.retry,
+            self.be_late,
         ]
         move = self._chance.choice(moves)
         await move()
@@ -71,6 +73,7 @@ class Walk:
                 "priority": self._chance.choice(list(Priority)),
                 "delay_ms": self._chance.choice([0, 0, 60_000]),
                 "unique": self.chosen_key(),
+                "limits": AttemptLimits(start_within_ms=self._chance.choice([None, 90_000])),
             }
             with suppress(Refusal):  # another has its key
                 job_id = await submit(self._enqueuer, **options)
@@ -152,6 +155,15 @@ class Walk:
             for queue in QUEUES:
                 await look_now(self._redis, job_id, queue)
             await self._redis.zadd(abort_jobs_ss, {job_id: 1})
+
+    async def be_late(self) -> None:
+        """Deadlines pass, and only for some of them the timer is due already."""
+        for job_id in self._chance.sample(self.ids, min(3, len(self.ids))):
+            if (await record_of(self._redis, job_id)).deadline:
+                await self._redis.hset(JOB + job_id, "deadline", 1)
+                if self._chance.random() < 0.5:
+                    for queue in QUEUES:
+                        await look_now(self._redis, job_id, queue)
 
     async def steer(self) -> None:
         queue, lane = self._chance.choice(QUEUES), str(LaneId("owner", self._chance.choice(OWNERS)))

@@ -1,3 +1,4 @@
+-- needs: timing/deadlines
 -- Timers that are due, as many of them as one claim looks at.
 local DUE_AT_ONCE, LATEST_AT_ONCE, BEHIND_AT_ONCE = 100, 50, 1000
 
@@ -20,4 +21,11 @@ local function known_behind(timers)
     if #known < DUE_AT_ONCE and redis.call('EXISTS', K.job .. id) == 1 then known[#known + 1] = id end
   end
   return known
+end
+
+-- Whether it is too late for a job that was about to begin. Its timer, which is due now, closes it.
+local function starts_late(id, queue, deadline)
+  if not is_late(deadline) then return false end
+  redis.call('ZADD', K.arq_queue[queue], now, id)
+  return true
 end

@@ -1,4 +1,4 @@
--- needs: blobs changes counters indexes lanes records unique/holding
+-- needs: blobs changes counters indexes lanes records timing/timers unique/holding
 -- A submit meets the job that holds its unique key. payload.unique: hash, on_conflict ('return' | 'replace' |
 -- 'reject'), and of a debounce wait_ms and max_wait_ms.
 
@@ -15,7 +15,8 @@ end
 
 -- What a submit says of a job besides its params, blobs and tags: none of the former's is left.
 local SAID = { 'name', 'request_id', 'address', 'notify', 'metadata', 'urls', 'destination', 'viewer', 'minter', 'tags',
-  'traceparent', 'tracestate', 'keep_ms', 'keep', 'unique', 'unique_as', 'blobs', 'tries', 'postponed' }
+  'traceparent', 'tracestate', 'keep_ms', 'keep', 'unique', 'unique_as', 'blobs', 'tries', 'postponed', 'timeout_s',
+  'max_tries' }
 
 -- A debounced job that is not due yet is put off again: wait_ms from now, and never longer than max_wait_ms after the
 -- first submit.
@@ -53,5 +54,7 @@ local function replace(id, job)
     add_usage(job.owner, 'stored', stored)
   end
   if payload.unique.wait_ms and waiting.state == 'scheduled' then put_off(waiting, payload.unique) end
+  local deadline = job.deadline or job.start_within_ms and now + job.start_within_ms
+  if deadline or waiting.deadline then change_deadline(waiting, deadline) end
   tell(id, waiting.state, job.owner, job.kind)
 end

@@ -1,4 +1,5 @@
--- needs: arq blobs counters ending jobs/prerequisites lane_order lanes records unique/holding verbs/kept_events
+-- needs: arq blobs counters ending jobs/prerequisites lane_order lanes records
+-- needs: timing/deadlines unique/holding verbs/kept_events
 -- Ended jobs run again, with all their tries; what waits for its next try has it now. Old attempts are kept.
 -- payload: only {state → true} (nil: any), keep_event_ms (for deliveries).
 
@@ -47,6 +48,7 @@ local function wait_for(job, live)
   end
   set_state(job, 'scheduled')
   redis.call('ZADD', K.arq_queue[job.queue], safety_at(), job.id)
+  note_deadline(job)
 end
 
 -- Returns 'reopened', 'blocked' (a job that it comes after did not succeed; it runs by itself once that has),
@@ -79,6 +81,10 @@ local function reopen(id)
     end
   end
   redis.call('ZREM', K.arq_abort, id)
+  if is_late(job.deadline) then
+    redis.call('HDEL', record, 'deadline')
+    job.deadline = nil
+  end
   local score = backlog_score(priority, now * 1000 + clock[2] % 1000)
   local ordered = job.event and is_ordered(job.queue, job.lane)
   if ordered then score = score_of_event(unpack(redis.call('HMGET', K.job .. job.event, 'score', 'due_at'))) end
@@ -92,6 +98,7 @@ local function reopen(id)
     redis.call('HSET', record, 'state', 'queued')
     set_state(job, 'queued')
     enter_lane(id, job.queue, job.lane, score)
+    note_deadline(job)
     if ordered then release_held(job.queue, job.lane) end
   end
   if job.batch then reopen_batch(job.batch) end

@@ -1,0 +1,1 @@
+"""When jobs run, until when, and how that is changed."""

@@ -18,7 +18,8 @@ from arq.connections import ArqRedis
 
 from tasks.queue.connect import close, connect
 from tests.support.key_leaks import key_leaks
-from tests.support.servers import MotoServer, RcloneServer, Valkey
+from tests.support.servers import MotoServer, RcloneServer
+from tools.servers import Valkey
 
 os.environ.setdefault("DEV", "1")  # of each process of a test, unless its test says otherwise
 

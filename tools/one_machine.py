@@ -16,7 +16,7 @@ from honcho.command import main
 from honcho.manager import Manager
 
 from tasks.settings import Settings
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 PORT: Final = Settings.model_fields["port"].default
 

@@ -15,7 +15,7 @@ from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.owned import ORIGIN
 from tests.support.api.serving import BOB, KEYS, client_of, serving
 from tests.support.receivers import Receiver
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 
 @pytest.fixture(autouse=True)

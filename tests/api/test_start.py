@@ -18,7 +18,8 @@ from tasks.settings import Settings, load
 from tests.support.api.serving import KEYS
 from tests.support.eventually import eventually
 from tests.support.processes import ROOT
-from tests.support.servers import RcloneServer, Valkey, free_port
+from tests.support.servers import RcloneServer
+from tools.servers import Valkey, free_port
 from worker.resources import open_resources
 
 

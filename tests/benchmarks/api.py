@@ -17,7 +17,7 @@ from PIL import Image
 from tests.benchmarks.harness.load import Load, put_under_load
 from tests.benchmarks.harness.report import Report, Row, percentile
 from tests.benchmarks.harness.system import ROOT
-from tests.support.servers import Valkey, free_port, start_process, wait_for_port
+from tools.servers import Valkey, free_port, start_process, wait_for_port
 
 ROUNDS = 3
 REQUESTS = 4_000

@@ -11,7 +11,7 @@ from tests.benchmarks.harness.report import Report, Row
 from tests.benchmarks.queue import ours
 from tests.support.engine_running import JobClient, settings_for
 from tests.support.processes import worker_process
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 ROUNDS = 4
 JOBS = 10

@@ -25,7 +25,7 @@ from tests.support.api.manual_worker import ManualWorker
 from tests.support.queue.ended_records import AT_MOST_BYTES, KINDS, EndedRecords, pack_all
 from tests.support.queue.ended_records import measure as measure_bytes
 from tests.support.queue.history import bytes_of_an_id
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 COUNT = 1_000_000
 LOAD_AT_ONCE = 5_000

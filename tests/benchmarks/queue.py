@@ -7,7 +7,7 @@ import tomllib
 from tests.benchmarks.harness.report import Report, Row, percentile
 from tests.benchmarks.harness.rival import RIVALS
 from tests.benchmarks.harness.system import ROOT, System
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 ROUNDS = 3
 PICKUPS = 200

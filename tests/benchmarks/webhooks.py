@@ -25,7 +25,7 @@ from tests.benchmarks.queue import ours
 from tests.benchmarks.subjects.delivering import DATA, ENVIRONMENT, PATIENCE_S, Cost, Meter, process, service
 from tests.benchmarks.subjects.inbox import Inbox
 from tests.support.eventually import eventually
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 T = TypeVar("T")
 Figures = TypeVar("Figures", Cost, "Lateness", "CrowdLateness")

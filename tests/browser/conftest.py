@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.support.servers import free_port
 from tools.demo.demo import pressroom
 from tools.demo.page import page
+from tools.servers import free_port
 
 KEY = "demo-key-0123456789abcdef"
 CUT_AFTER = 1_500_000  # bytes of each upload: in the middle of its second part of a mebibyte

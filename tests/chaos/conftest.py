@@ -11,7 +11,7 @@ from arq.connections import ArqRedis
 from tasks.queue.connect import close, connect
 from tasks.settings import Settings
 from tests.support.engine_running import JobClient, settings_for
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 HERE = Path(__file__).parent
 

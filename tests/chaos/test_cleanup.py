@@ -13,7 +13,7 @@ from tasks.queue.redis_keys import SWEPT, arq_queue
 from tests.support.engine_running import JobClient
 from tests.support.eventually import eventually
 from tests.support.processes import worker_process
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 BLOBS, NEEDED = 6_000, 50
 FEW = 100

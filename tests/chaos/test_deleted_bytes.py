@@ -17,7 +17,7 @@ from tests.support.api.web_process import web_process
 from tests.support.eventually import eventually
 from tests.support.pictures import encoded, scene
 from tests.support.processes import ROOT, worker_process
-from tests.support.servers import Valkey, start_process
+from tools.servers import Valkey, start_process
 
 PNG = encoded(scene(64, 48), "png")
 DELETER = """

@@ -33,7 +33,7 @@ from tests.support.engine_running import JobClient
 from tests.support.eventually import eventually
 from tests.support.processes import WITH_SCHEDULES, worker_process
 from tests.support.receivers import Receiver
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 EVENTS = 30
 LONG_MB = 25

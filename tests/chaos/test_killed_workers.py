@@ -14,7 +14,7 @@ from tasks.queue.redis_keys import arq_queue
 from tests.support.engine_running import JobClient
 from tests.support.processes import start, worker_process
 from tests.support.queue.fake_worker import look_now
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 AGAIN_WITHIN_S = 15
 

@@ -12,7 +12,7 @@ from tasks.queue.records.record import State
 from tasks.queue.redis_keys import LEASE_MS, SECOND_MS
 from tests.support.engine_running import JobClient
 from tests.support.processes import worker_process
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 
 @pytest.mark.parametrize("away_s", [LEASE_MS / SECOND_MS + 2, pytest.param(30, marks=pytest.mark.long)])

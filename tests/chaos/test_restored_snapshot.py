@@ -19,7 +19,7 @@ from tasks.queue.redis_keys import JOB, PARKED, TURNS, arq_queue
 from tests.support.engine_running import JobClient, settings_for
 from tests.support.processes import worker_process
 from tests.support.queue.fake_worker import FakeWorker
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 EACH = 5
 ENVIRONMENT = {"OWNER_MAX_RUNNING": "0"}

@@ -13,7 +13,7 @@ from arq.connections import ArqRedis
 
 from tests.support.api.web_process import WebProcess, start_web
 from tests.support.eventually import eventually
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 POLL_S = 0.3
 """Between two looks of the router at `/readyz`."""

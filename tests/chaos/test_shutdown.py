@@ -20,7 +20,7 @@ from tests.support.api.web_process import web_process
 from tests.support.engine_running import JobClient
 from tests.support.eventually import eventually
 from tests.support.processes import ROOT, worker_process
-from tests.support.servers import Valkey, start_process
+from tools.servers import Valkey, start_process
 
 
 async def exit_code(process: "subprocess.Popen[bytes]", within_s: float = 15) -> int:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.api.serving import client_of
 from tests.support.api.web_process import web_process
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 STARTS = (b"", b"GET /livez HTTP/1.1\r\nHost: x\r\nX: ", b"POST /v1/uploads HTTP/1.1\r\n")
 AT_ONCE = 100

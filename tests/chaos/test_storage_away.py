@@ -21,7 +21,8 @@ from tests.support.engine_running import JobClient
 from tests.support.eventually import eventually
 from tests.support.pictures import encoded, scene
 from tests.support.processes import worker_process
-from tests.support.servers import MotoServer, RcloneServer, Valkey
+from tests.support.servers import MotoServer, RcloneServer
+from tools.servers import Valkey
 
 PICTURES = 2
 SHORT_PAUSES = {"STORAGE_FIRST_PAUSE_S": "0.1", "STORAGE_MAX_PAUSE_S": "0.4"}

@@ -20,8 +20,8 @@ from tests.support.engine_running import JobClient
 from tests.support.eventually import eventually
 from tests.support.processes import worker_process
 from tests.support.receivers import Receiver
-from tests.support.servers import Valkey
 from tests.support.webhook_harness import WebhookHarness
+from tools.servers import Valkey
 
 ENDPOINTS, EVENTS = 20, 10
 SLOW = ENDPOINTS * EVENTS

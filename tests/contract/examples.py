@@ -12,7 +12,7 @@ import httpx
 from tests.contract.readmes import PYTHON, receive
 from tests.support.pictures import encoded, scene
 from tests.support.processes import ROOT
-from tests.support.servers import free_port
+from tools.servers import free_port
 
 FOLDER: Final = ROOT / "examples"
 PHOTO: Final = encoded(scene(800, 600), "jpeg")

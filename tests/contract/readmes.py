@@ -17,7 +17,7 @@ from tests.contract.service import HERE
 from tests.docs.test_receivers_code import requests
 from tests.support.pictures import encoded, scene
 from tests.support.processes import ROOT
-from tests.support.servers import free_port, start_process, wait_for_port
+from tools.servers import free_port, start_process, wait_for_port
 
 PYTHON: Final = ROOT / "clients" / "python"
 TYPESCRIPT: Final = ROOT / "clients" / "typescript"

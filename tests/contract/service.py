@@ -12,7 +12,7 @@ from typing import Final
 
 from tests.support.api.web_process import web_process
 from tests.support.processes import ROOT
-from tests.support.servers import Valkey, free_port, start_process
+from tools.servers import Valkey, free_port, start_process
 
 HERE: Final = Path(__file__).parent
 KEYS: Final[dict[str, str]] = {

@@ -15,8 +15,8 @@ from tests.deploy.recipes import DEPLOY, program
 from tests.end_to_end.one_machine.waiting import wait_until_alive
 from tests.support.api.serving import ALICE, KEYS
 from tests.support.pictures import encoded, scene
-from tests.support.servers import Valkey, ending_with_us, free_port
 from tools.documents import ROOT
+from tools.servers import Valkey, ending_with_us, free_port
 
 USER = "10001"
 STOP_S = 40.0

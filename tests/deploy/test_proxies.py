@@ -12,7 +12,7 @@ from tests.deploy.recipes import DEPLOY, program
 from tests.support.api.serving import ALICE
 from tests.support.api.web_process import web_process
 from tests.support.pictures import encoded, scene
-from tests.support.servers import Valkey, free_port, start_process, wait_for_port
+from tools.servers import Valkey, free_port, start_process, wait_for_port
 
 HOST = "pressroom.example.com"
 UPLOAD_BYTES = 100 << 20

@@ -20,8 +20,8 @@ import pytest
 from tasks.webhook.events import EventParams, body_of
 from tasks.webhook.signature import headers, key_of, new_private_key, new_secret, private_key_of
 from tests.support.machine.npm import install, path_of
-from tests.support.servers import free_port, start_process, wait_for_port
 from tools.documents import ROOT
+from tools.servers import free_port, start_process, wait_for_port
 
 PAGE = (ROOT / "docs" / "receivers.md").read_text(encoding="utf-8")
 BLOCKS: dict[str, str] = dict(re.findall(r"<!-- run: (\S+) -->\n```\w+\n(.*?)```", PAGE, flags=re.DOTALL))

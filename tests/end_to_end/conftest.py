@@ -10,8 +10,8 @@ import pytest
 
 from tasks.queue.connect import close, connect
 from tasks.queue.redis_keys import WORKER
-from tests.support.servers import Valkey
 from tools.demo.demo import pressroom
+from tools.servers import Valkey
 
 SMALL_LIMITS = {
     "MAX_PIXELS": "30000000",

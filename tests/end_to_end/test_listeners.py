@@ -16,7 +16,7 @@ from tasks.settings import Settings
 from tests.support.api.listeners import listen_to
 from tests.support.api.manual_worker import WORKER, ManualWorker
 from tests.support.api.web_process import web_process
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 LISTENERS = 1_000
 JOBS = 10

@@ -14,8 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.servers import Valkey, free_port, start_process, wait_for_port
 from tools.documents import ROOT
+from tools.servers import Valkey, free_port, start_process, wait_for_port
 
 PAGE = (ROOT / "docs" / "new-kind.md").read_text()
 FILES = dict(re.findall(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```", PAGE, flags=re.DOTALL))

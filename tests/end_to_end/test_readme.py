@@ -12,9 +12,9 @@ import pytest
 
 from tests.end_to_end.test_reports import text_of
 from tests.support.pictures import encoded, scene
-from tests.support.servers import ending_with_us
 from tests.support.thumbnail.animations import GifPart, gif_of
 from tools.documents import ROOT
+from tools.servers import ending_with_us
 
 PAGES = ("README.md", "docs/images.md", "docs/uploads.md", "docs/jobs.md", "docs/reports.md", "docs/webhooks.md")
 BLOCK = re.compile(r"<!-- run(?:: (\S+))? -->\n```sh\n(.*?)```", re.DOTALL)

@@ -35,8 +35,8 @@ from tests.support.key_leaks import key_leaks
 from tests.support.network.certificates import Authority
 from tests.support.network.tls_servers import TlsRcloneServer, TlsRedis
 from tests.support.receivers import Receiver
-from tests.support.servers import REDIS_SERVER
 from tools.documents import ROOT
+from tools.servers import REDIS_SERVER
 
 SEED: Final = 13
 ROUNDS: Final = 10

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.platform.slug import PYTHON, Slug
-from tests.support.servers import free_port, start_process
+from tools.servers import free_port, start_process
 
 KILL_AFTER_S = 30.0
 BOOT_S = 60.0

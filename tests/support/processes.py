@@ -26,7 +26,7 @@ from tasks.settings import Settings
 from tasks.telemetry import logs, tracing
 from tests.support.eventually import eventually
 from tests.support.kinds import KINDS
-from tests.support.servers import start_process
+from tools.servers import start_process
 from worker.arq_compat.engine_worker import EngineWorker
 from worker.arq_compat.settings import arq_settings
 from worker.engine import Engine

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.servers import start_process
 from tools.documents import ROOT
+from tools.servers import start_process
 
 INSTALL_S = 120
 

@@ -15,9 +15,9 @@ import pytest
 
 from api.http.body import SMALL_BODY_BYTES
 from tests.support.pictures import encoded, scene
-from tests.support.servers import Valkey, free_port
 from tests.wheel.conftest import Start, of_an_application
 from tools.documents import ROOT
+from tools.servers import Valkey, free_port
 
 START_S = 60.0
 BOOKSHOP = ROOT / "tests" / "support" / "arq_application" / "bookshop"

@@ -17,7 +17,7 @@ from tasks.queue.redis_keys import WORKER, WORKER_MS, WORKERS
 from tasks.queue.watch.workers import WorkerRecord, WorkerRegistry
 from tasks.settings import Settings
 from tests.support.processes import ROOT, worker_process
-from tests.support.servers import Valkey, free_port
+from tools.servers import Valkey, free_port
 from worker.check import check, state_of_host
 
 

@@ -23,8 +23,8 @@ from tasks.webhook.notify_url import seal_url
 from tasks.webhook.secret_box import SecretBox
 from tests.support.queue.ended_records import pack_all
 from tests.support.receivers import Receiver, Request
-from tests.support.servers import free_port
 from tests.support.webhook_harness import delivering
+from tools.servers import free_port
 
 
 def verified(request: Request, secret: str) -> object:

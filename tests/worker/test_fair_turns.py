@@ -12,7 +12,7 @@ from tests.support.engine_running import JobClient, settings_for, working
 from tests.support.eventually import eventually
 from tests.support.processes import worker_process
 from tests.support.queue.fake_worker import FakeWorker, lapse
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 
 async def test_an_owner_with_10000_waiting_jobs_delays_anothers_first_by_no_more_than_the_running_ones(

@@ -18,7 +18,7 @@ from tests.support.engine_running import JobClient
 from tests.support.machine.small_disk import MiB, small_disk
 from tests.support.pictures import encoded
 from tests.support.processes import worker_process
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 
 async def put(url: str, body: bytes) -> BlobRef:

@@ -20,7 +20,7 @@ from tasks.settings import Settings
 from tests.support.engine_running import JobClient, working
 from tests.support.eventually import eventually
 from tests.support.kinds import KINDS, Anything, kind
-from tests.support.servers import Valkey, free_port
+from tools.servers import Valkey, free_port
 
 Function = Callable[[JobContext[Anything]], Awaitable[Result]]
 

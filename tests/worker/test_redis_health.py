@@ -8,7 +8,7 @@ from redis.commands.core import AsyncScript
 from redis.exceptions import ResponseError
 
 from tasks.queue.connect import close, connect
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 from worker.redis_health import RedisHealth
 
 SET = "return redis.call('SET', 'a', 1)"

@@ -28,8 +28,8 @@ from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tests.support.api.serving import client_of, serving
 from tests.support.eventually import eventually
-from tests.support.servers import Valkey
 from tests.test_laws import in_fresh_python
+from tools.servers import Valkey
 from worker.testing import Queue
 
 pytest_plugins = ["worker.testing"]

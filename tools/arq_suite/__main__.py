@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree
 
-from tests.support.servers import Valkey
 from tools.arq_suite.plugin import PORT, WORKER
+from tools.servers import Valkey
 
 TOP: Final = Path(__file__).parents[2]
 TABLE: Final = TOP / "docs" / "arq-suite.md"

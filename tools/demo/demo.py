@@ -27,12 +27,12 @@ from typing import Any, NamedTuple
 import httpx
 from PIL import Image
 
-from tests.support.servers import Valkey, free_port, start_process
 from tools.demo import operations as demo_operations
 from tools.demo.page import page
 from tools.demo.report import faults, spec
 from tools.demo.webhooks import FAILS_ONCE, DemoReceiver, receiving
 from tools.pictures import sources
+from tools.servers import Valkey, free_port, start_process
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUT = Path("demo-output")

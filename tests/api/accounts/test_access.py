@@ -21,7 +21,7 @@ from tasks.telemetry.outage_log import OutageLog
 from tests.support.api.pictures import PNG
 from tests.support.api.serving import ALICE, client_of, serving
 from tests.support.eventually import eventually
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from api.accounts.__main__ import REFUSED, UNUSABLE, main
 from tasks.accounts.audit import AuditLog, AuditSelection
 from tasks.accounts.key_format import digest_of, id_of, is_well_formed
 from tasks.queue.account_keys import SUSPENDED
-from tests.support.servers import Valkey, free_port
+from tools.servers import Valkey, free_port
 
 Captured = pytest.CaptureFixture[str]
 

@@ -8,7 +8,7 @@ from tasks.queue.redis_keys import JOB
 from tasks.settings import Settings
 from tests.support.api.serving import client_of, serving
 from tests.support.api.web_process import web_process
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 PUBLIC = "https://pressroom.example.com"
 OURS = {"Host": "pressroom.example.com"}

@@ -15,7 +15,7 @@ from tasks.settings import Settings
 from tests.support.api.serving import client_of, serving
 from tests.support.api.web_process import start_web, web_process
 from tests.support.receivers import Receiver
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 EVERYTHING = b'{"all": true}'
 JSON = {"Content-Type": "application/json"}

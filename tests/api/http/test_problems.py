@@ -24,7 +24,8 @@ from tasks.settings import Settings
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import PNG
 from tests.support.api.serving import client_of, serving
-from tests.support.servers import RcloneServer, Valkey
+from tests.support.servers import RcloneServer
+from tools.servers import Valkey
 
 
 def assert_is_a_problem(answer: httpx.Response, code: str) -> None:

@@ -18,7 +18,7 @@ from tests.support.api.serving import client_of, serving
 from tests.support.engine_running import working
 from tests.support.eventually import eventually
 from tests.support.queue.full_redis import fill, relieve
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 ENDPOINT = {"url": "http://127.0.0.1:8081/", "events": ["*"]}
 EVENT = {"type": "order.paid", "data": {}}

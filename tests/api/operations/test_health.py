@@ -21,7 +21,8 @@ from tests.support.api.beats import beat
 from tests.support.api.pictures import PNG
 from tests.support.api.serving import client_of, serving
 from tests.support.eventually import eventually
-from tests.support.servers import RcloneServer, Valkey
+from tests.support.servers import RcloneServer
+from tools.servers import Valkey
 
 
 async def checks(client: httpx.AsyncClient) -> tuple[int, dict[str, str]]:

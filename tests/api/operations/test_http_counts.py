@@ -17,7 +17,7 @@ from tasks.queue.script import Script
 from tasks.settings import Settings
 from tests.support.api.serving import client_of, serving
 from tests.support.eventually import eventually
-from tests.support.servers import free_port
+from tools.servers import free_port
 
 
 async def requests(redis: ArqRedis) -> dict[str, float]:

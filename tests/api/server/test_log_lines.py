@@ -11,7 +11,7 @@ import pytest
 from tasks.settings import Settings
 from tasks.telemetry.logs import LibraryHandler, server_logging
 from tests.support.api.web_process import web_process
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 
 def test_every_line_of_all_processes_is_json(valkey: Valkey, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from tests.support.api.serving import KEYS
 from tests.support.api.web_process import start_web, web_process
 from tests.support.processes import ROOT
 from tests.support.sandbox.child_events import ProcessWatch, children_of
-from tests.support.servers import Valkey, free_port
+from tools.servers import Valkey, free_port
 
 
 @pytest.mark.parametrize("processes", ["1", "2"])

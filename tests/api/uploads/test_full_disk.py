@@ -10,7 +10,7 @@ from tests.support.api.pictures import PNG, big
 from tests.support.api.serving import client_of
 from tests.support.api.web_process import web_process
 from tests.support.machine.small_disk import MiB, small_disk
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 LARGE = 4 * MiB
 

@@ -17,7 +17,7 @@ from tests.support.api.pictures import PNG, big
 from tests.support.api.serving import ALICE, client_of, requests_under_way
 from tests.support.api.web_process import WebProcess, web_process
 from tests.support.eventually import eventually
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 MiB = 1024 * 1024
 HEAD = f"POST /v1/images HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {ALICE}\r\n"

@@ -19,7 +19,7 @@ from tests.support.api.pictures import PNG
 from tests.support.api.subscribers import delivering, publish, subscribe
 from tests.support.api.web_process import WebProcess, start_web
 from tests.support.receivers import Receiver
-from tests.support.servers import free_port
+from tools.servers import free_port
 
 
 async def test_all_events_from_then_on_are_heard_in_the_form_that_endpoints_get(

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.support.servers import start_process
+from tools.servers import start_process
 
 ROOT = Path(__file__).resolve().parents[3]
 DRAIN_TIMEOUT_S = 120.0

@@ -24,7 +24,7 @@ from tests.benchmarks.harness.rival import Rival
 from tests.benchmarks.harness.system import ROOT
 from tests.benchmarks.memory import below
 from tests.benchmarks.pictures.photos import scene
-from tests.support.servers import Valkey, free_port, start_process, wait_for_port
+from tools.servers import Valkey, free_port, start_process, wait_for_port
 
 SIDES: Final = (1024, 512, 256, 128)
 ROUNDS: Final = 3

@@ -23,7 +23,7 @@ from tasks.webhook.endpoints import Endpoints, open_box
 from tests.benchmarks.harness.system import ROOT
 from tests.benchmarks.subjects.inbox import Inbox
 from tests.support.eventually import eventually
-from tests.support.servers import Valkey, start_process
+from tools.servers import Valkey, start_process
 
 OWNER = "dev"
 DATA = {"order": 4711, "amount": "12.50", "currency": "EUR", "customer": {"name": "Ada Lovelace", "city": "London"}}

@@ -17,7 +17,7 @@ from tasks.settings import Settings
 from tests.browser.console.conftest import Visitor
 from tests.support.api.serving import ALICE, KEYS
 from tests.support.eventually import LOOK_S, PATIENCE_S
-from tests.support.servers import Valkey, free_port
+from tools.servers import Valkey, free_port
 
 TABS = 10
 NO_SHARED_WORKER = "delete window.SharedWorker"

@@ -8,7 +8,7 @@ import httpx
 from tests.support.api.event_source import Event, streamed
 from tests.support.api.pictures import PNG
 from tests.support.api.web_process import web_process
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 
 async def until(events: AsyncIterator[Event], *names: str) -> Event:

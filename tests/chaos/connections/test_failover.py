@@ -17,7 +17,8 @@ from tests.support.api.serving import KEYS, client_of, serving
 from tests.support.eventually import eventually
 from tests.support.processes import worker_process
 from tests.support.queue.proxy import Proxy
-from tests.support.servers import REDIS_SERVER, SentinelServer, Valkey
+from tests.support.servers import SentinelServer
+from tools.servers import REDIS_SERVER, Valkey
 
 AT_ONCE = 4
 """Clients that submit jobs, each the next one after an answer."""

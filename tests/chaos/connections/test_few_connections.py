@@ -12,7 +12,7 @@ import pytest
 from tests.support.api.web_process import web_process
 from tests.support.eventually import eventually
 from tests.support.processes import start
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 PLACES = 20
 AT_ONCE, REPORTS = 40, 160

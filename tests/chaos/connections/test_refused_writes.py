@@ -15,7 +15,7 @@ from tests.support.api.serving import client_of
 from tests.support.api.web_process import web_process
 from tests.support.eventually import eventually
 from tests.support.processes import worker_process
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 REFUSED_S = 6.0
 OVER_S = 15.0

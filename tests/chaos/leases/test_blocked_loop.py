@@ -17,7 +17,7 @@ from tasks.queue.watch.workers import read_workers
 from tests.support.engine_running import JobClient
 from tests.support.eventually import eventually
 from tests.support.processes import worker_process
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 from worker.duties.loop_monitor import EXIT_STALLED
 
 

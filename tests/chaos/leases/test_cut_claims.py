@@ -18,7 +18,7 @@ from tasks.queue.redis_keys import LEASE_MS
 from tasks.queue.script import source
 from tests.support.engine_running import JobClient
 from tests.support.processes import worker_process
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 CLAIM = hashlib.sha1(source("run/claim").encode()).hexdigest().encode()  # noqa: S324 - as Redis names a script
 

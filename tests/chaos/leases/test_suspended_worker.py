@@ -14,7 +14,7 @@ from tasks.queue.records.record import State
 from tasks.queue.redis_keys import arq_queue
 from tests.support.engine_running import JobClient
 from tests.support.processes import worker_process
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 
 async def suspend_beside(

@@ -17,7 +17,7 @@ from tasks.queue.redis_keys import BACKLOG, JOB, JOBS, QUEUE, arq_queue
 from tests.support.engine_running import JobClient
 from tests.support.eventually import eventually
 from tests.support.processes import worker_process
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 ABORTED, TIMERS = 50_000, 200_000
 HELD = 10

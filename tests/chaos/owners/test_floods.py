@@ -11,7 +11,7 @@ from tasks.settings import Settings
 from tests.support.engine_running import JobClient
 from tests.support.eventually import eventually
 from tests.support.processes import worker_process
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 SLOTS, LONG_S, PAUSE_S = 6, 4.0, 0.2
 

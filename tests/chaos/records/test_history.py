@@ -18,8 +18,8 @@ from tasks.storage.open import open_storage
 from tests.support.engine_running import settings_for
 from tests.support.queue.ended_records import EndedRecords, pack_all
 from tests.support.queue.history import archived_text, let_expire, move, tidy
-from tests.support.servers import Valkey, start_process
 from tools.documents import ROOT as REPOSITORY
+from tools.servers import Valkey, start_process
 
 MOVER = """
 import asyncio, sys, time

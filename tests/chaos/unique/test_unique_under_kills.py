@@ -14,7 +14,7 @@ from tests.support.engine_running import JobClient
 from tests.support.processes import worker_process
 from tests.support.queue.fake_worker import look_now
 from tests.support.queue.unique_keys import holders, unique, wrong_unique_keys
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 KEYS = 5
 SUBMITS = 150

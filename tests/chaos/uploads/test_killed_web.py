@@ -15,7 +15,7 @@ from tests.support.api.tus import create, half_sent, offset_of, patch
 from tests.support.api.web_process import start_web
 from tests.support.engine_running import working
 from tests.support.eventually import eventually
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 SIZE, SENT, PART = 6 * MiB, 4 * MiB + 1000, MiB
 

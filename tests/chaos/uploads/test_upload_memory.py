@@ -12,7 +12,8 @@ from tests.support.api.many_uploads import upload_at_once
 from tests.support.api.serving import client_of
 from tests.support.api.specs import spec
 from tests.support.api.web_process import web_process
-from tests.support.servers import MotoServer, RcloneServer, S3Server, Valkey
+from tests.support.servers import MotoServer, RcloneServer, S3Server
+from tools.servers import Valkey
 
 MB = 1_000_000
 PEAK_BYTES = 200 * MB

@@ -15,8 +15,8 @@ from tests.support.key_leaks import key_leaks
 from tests.support.processes import worker_process
 from tests.support.queue.proxy import Proxy
 from tests.support.receivers import Receiver
-from tests.support.servers import Valkey
 from tests.support.webhook_harness import WebhookHarness
+from tools.servers import Valkey
 
 ENDPOINTS, LARGE = 4, EXPAND_AT_ONCE + 50
 AFTER_A_LEASE_S = 40

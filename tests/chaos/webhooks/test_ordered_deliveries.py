@@ -22,8 +22,8 @@ from tests.support.processes import worker_process
 from tests.support.queue.fake_worker import look_now
 from tests.support.receiver_behaviours import Exchange, HangUp, behaviour
 from tests.support.receivers import Receiver
-from tests.support.servers import Valkey
 from tests.support.webhook_harness import WebhookHarness
+from tools.servers import Valkey
 
 IMPATIENT = {**LOOPBACK, "SHUTDOWN_GRACE_S": "0.2"}
 PATIENCE_S = 30.0

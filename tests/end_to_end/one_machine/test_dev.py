@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.one_machine.waiting import START_S, wait_until_alive
-from tests.support.servers import ending_with_us, free_port
 from tools.documents import ROOT
 from tools.one_machine import alone
+from tools.servers import ending_with_us, free_port
 
 TAKEN = "Address already in use"
 

@@ -14,8 +14,8 @@ import pytest
 
 from tests.end_to_end.one_machine.waiting import wait_until_alive
 from tests.support.pictures import encoded, scene
-from tests.support.servers import ending_with_us, free_port
 from tools.documents import ROOT
+from tools.servers import ending_with_us, free_port
 
 STOP_S = 60.0
 SETTINGS = {"API_KEYS", "API_KEYS_FILE", "ADMINS", "DEV", "REDIS_URL", "STORAGE_URL", "SECRET_KEY", "PUBLIC_URL"}

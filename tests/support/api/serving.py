@@ -13,7 +13,7 @@ from api.app import create_app
 from api.server.protocol import BoundedProtocol
 from tasks.settings import Settings
 from tests.support.api.documented import check_documented
-from tests.support.servers import free_port
+from tools.servers import free_port
 
 ALICE = "alice-key-0123456789"
 BOB = "bob-key-0123456789ab"

@@ -16,7 +16,7 @@ import httpx
 
 from tests.support.api.serving import KEYS
 from tests.support.processes import ROOT
-from tests.support.servers import free_port, start_process
+from tools.servers import free_port, start_process
 
 START_S = 60.0
 STOP_S = 30.0

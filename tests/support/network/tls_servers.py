@@ -6,7 +6,8 @@ from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import quote
 
-from tests.support.servers import REDIS_SERVER, RcloneServer, Valkey
+from tests.support.servers import RcloneServer
+from tools.servers import REDIS_SERVER, Valkey
 
 
 class TlsRedis(Valkey):

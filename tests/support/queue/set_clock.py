@@ -5,7 +5,7 @@ import struct
 import subprocess
 from pathlib import Path
 
-from tests.support.servers import REDIS_SERVER, Valkey
+from tools.servers import REDIS_SERVER, Valkey
 
 SHIM = Path(__file__).with_name("clock_shim.c")
 

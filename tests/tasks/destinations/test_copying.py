@@ -26,7 +26,8 @@ from tasks.webhook.secret_box import SecretBox
 from tests.support.engine_running import JobClient, working
 from tests.support.eventually import eventually
 from tests.support.kinds import Anything
-from tests.support.servers import MotoServer, RcloneServer, S3Server, free_port
+from tests.support.servers import MotoServer, RcloneServer, S3Server
+from tools.servers import free_port
 
 KEY = "k" * 32
 REGION = S3Server.environment["AWS_REGION"]

@@ -35,8 +35,8 @@ from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.full_redis import fill
 from tests.support.queue.history import archived_text, be_away, broken, die, ended, let_expire, move, tidy
 from tests.support.queue.submissions import record_of, submit
-from tests.support.servers import Valkey
 from tools.documents import ROOT as ROOT_FOLDER
+from tools.servers import Valkey
 
 
 class TestMoving:

@@ -13,8 +13,8 @@ from tasks.outbound.client import DRAIN_BYTES, GuardedClient
 from tasks.refusal import CODES
 from tests.support.receiver_behaviours import BEHAVIOURS, BOMB_BYTES, bomb
 from tests.support.receivers import Receiver
-from tests.support.servers import free_port
 from tests.tasks.outbound.conftest import Opening, failure, post
+from tools.servers import free_port
 
 LIMIT_S = 1.0
 MISBEHAVING = {

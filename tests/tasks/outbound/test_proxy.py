@@ -16,8 +16,8 @@ from tests.support.network.certificates import Authority
 from tests.support.network.http_proxy import HttpProxy
 from tests.support.network.nameserver import NameServer
 from tests.support.receivers import Receiver
-from tests.support.servers import free_port
 from tests.tasks.outbound.conftest import Opening, failure, post
+from tools.servers import free_port
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["asyncio", "uvloop"])

@@ -20,8 +20,8 @@ from tasks.outbound.url_policy import check_url
 from tests.support.network.nameserver import NameServer
 from tests.support.receiver_behaviours import Exchange, behaviour
 from tests.support.receivers import Receiver
-from tests.support.servers import free_port
 from tests.tasks.outbound.conftest import LOOPBACK, failure, post
+from tools.servers import free_port
 
 
 @behaviour

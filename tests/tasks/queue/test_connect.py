@@ -27,7 +27,7 @@ from tasks.queue.connect import close, connect, connect_again
 from tasks.queue.connection_pool import says_failover
 from tests.support.eventually import eventually
 from tests.support.queue.proxy import Proxy
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 PASSWORD = "p@ss:w/ö?r#d%20"
 

@@ -35,7 +35,7 @@ from tests.support.kinds import KINDS
 from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.full_redis import fill, relieve
 from tests.support.queue.submissions import record_of, submission, submit
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 from worker.duties.ticker import Ticker
 from worker.redis_health import RedisHealth
 

@@ -11,7 +11,7 @@ from tasks.settings import Settings
 from tests.support.key_leaks import key_leaks
 from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.submissions import submit
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from tasks.queue.redis_url import read_redis_url
 from tasks.settings import Settings
 from tests.support.network.certificates import Authority
 from tests.support.network.tls_servers import TlsRedis
-from tests.support.servers import REDIS_SERVER
+from tools.servers import REDIS_SERVER
 from worker.arq_compat.settings import redis_settings_of
 
 PASSWORD = "p@ss:w/ö?r#d%20&=+ \"'"

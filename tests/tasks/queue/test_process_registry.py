@@ -15,7 +15,7 @@ from tasks.queue.redis_keys import JOB, PROCESSES
 from tasks.settings import Settings
 from tests.support.engine_running import JobClient, settings_for, working
 from tests.support.eventually import eventually
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 OLD, NEW = "o" * 32, "n" * 32
 

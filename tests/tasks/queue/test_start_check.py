@@ -25,7 +25,7 @@ from tasks.settings import Settings
 from tests.support.engine_running import JobClient, settings_for, working
 from tests.support.processes import ROOT
 from tests.support.queue.proxy import Proxy
-from tests.support.servers import Valkey, free_port
+from tools.servers import Valkey, free_port
 
 PASSWORD = "p@ss/w#rd?"
 USER = "press"

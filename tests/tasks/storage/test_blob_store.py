@@ -25,7 +25,8 @@ from tasks.storage.content_disposition import attachment
 from tasks.storage.open import open_storage
 from tasks.storage.protocol import BlobMissing, LocalFile, Storage
 from tasks.storage.upload_memory import PART_BYTES, SMALL_BYTES
-from tests.support.servers import MotoServer, RcloneServer, S3Server, start_process
+from tests.support.servers import MotoServer, RcloneServer, S3Server
+from tools.servers import start_process
 
 NO_BLOB = hashlib.sha256(b"never stored").hexdigest()
 DIGITS = b"0123456789"

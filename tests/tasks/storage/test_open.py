@@ -18,7 +18,8 @@ from tasks.storage import blob_store, cures
 from tasks.storage.open import open_storage
 from tasks.storage.protocol import Storage, StorageUnavailable
 from tasks.storage.upload_memory import SMALL_BYTES
-from tests.support.servers import MotoServer, RcloneServer, S3Server, free_port
+from tests.support.servers import MotoServer, RcloneServer, S3Server
+from tools.servers import free_port
 
 SHA256 = "0" * 64
 

@@ -17,7 +17,8 @@ from tasks.storage.open import open_storage
 from tasks.storage.protocol import Storage, StorageUnavailable
 from tests.support.network.certificates import Authority
 from tests.support.network.tls_servers import TlsRcloneServer
-from tests.support.servers import RcloneServer, S3Server, free_port
+from tests.support.servers import RcloneServer, S3Server
+from tools.servers import free_port
 
 
 @pytest.fixture(autouse=True)

@@ -22,8 +22,8 @@ from tasks.thumbnail.params import ThumbnailParams
 from tasks.thumbnail.variants import variants_of
 from tests.support.pictures import encoded, scene
 from tests.support.receivers import Receiver
-from tests.support.servers import free_port
 from tests.support.thumbnail.drawing import silent
+from tools.servers import free_port
 
 PNG = encoded(scene(64, 48), "png")
 SETTINGS = Settings(_env_file=None, storage_url="memory://", max_upload_bytes=3_000_000, reuse_renders_s=0)

@@ -17,7 +17,7 @@ from tasks.queue.redis_keys import WORKERS
 from tests.support.eventually import eventually
 from tests.support.key_leaks import key_leaks
 from tests.support.processes import ROOT
-from tests.support.servers import Valkey, start_process
+from tools.servers import Valkey, start_process
 
 APPLICATIONS = ROOT / "tests" / "support" / "arq_application"
 sys.path.append(str(APPLICATIONS))  # pickles of the bookshop's classes are opened here too

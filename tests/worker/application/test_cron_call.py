@@ -10,8 +10,8 @@ from arq.constants import job_key_prefix, result_key_prefix
 from tasks.queue.connect import close, connect
 from tasks.queue.redis_keys import JOB
 from tasks.queue.script import Script
-from tests.support.servers import Valkey
 from tests.worker.application.conftest import QUEUE
+from tools.servers import Valkey
 
 ID = "cron:stock_taking:1795883055000"
 TTL_MS = 60_000

@@ -11,9 +11,9 @@ from tasks.queue.records.list import Listing, Selection
 from tasks.queue.records.record import State
 from tests.support.eventually import eventually
 from tests.support.processes import ROOT
-from tests.support.servers import Valkey
 from tests.worker.application.conftest import Bookshop, environment
 from tests.worker.application.test_functions import enqueue, result, seen
+from tools.servers import Valkey
 from worker.__main__ import main
 
 

@@ -29,8 +29,8 @@ from tasks.settings import Settings
 from tests.support.engine_running import JobClient
 from tests.support.eventually import eventually
 from tests.support.processes import ROOT
-from tests.support.servers import Valkey
 from tests.worker.application.conftest import Bookshop, environment
+from tools.servers import Valkey
 from worker.application.connection import settings_of, url_of
 from worker.application.pressroom_worker import PressroomWorker
 

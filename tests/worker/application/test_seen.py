@@ -9,9 +9,9 @@ from tasks.settings import Settings
 from tests.support.api.serving import ALICE, KEYS, client_of, serving
 from tests.support.console.browsers import signed_in
 from tests.support.eventually import eventually
-from tests.support.servers import Valkey
 from tests.worker.application.conftest import QUEUE
 from tests.worker.application.test_functions import enqueue, result
+from tools.servers import Valkey
 
 
 async def test_jobs_are_seen_in_the_api_the_console_and_the_metrics(customer: ArqRedis, open_bookshop: Valkey) -> None:

@@ -21,7 +21,7 @@ from tasks.settings import Settings
 from tests.support.kinds import KINDS
 from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.submissions import record_of
-from tests.support.servers import free_port
+from tools.servers import free_port
 from worker.application.application import ArqApplication
 from worker.application.served_functions import ServedFunctions
 from worker.application.watch import JobWatch

@@ -19,7 +19,7 @@ from tasks.settings import Settings
 from tests.support.engine_running import JobClient, working
 from tests.support.eventually import eventually
 from tests.support.processes import ROOT
-from tests.support.servers import Valkey, ending_with_us
+from tools.servers import Valkey, ending_with_us
 
 
 def job_of(redis: ArqRedis, job_id: str, queue: str = "default") -> Job:

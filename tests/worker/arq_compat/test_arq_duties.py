@@ -21,7 +21,7 @@ from tasks.settings import Settings
 from tests.support.engine_running import JobClient
 from tests.support.eventually import PATIENCE_S, eventually
 from tests.support.processes import start
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 from worker.check import ALIVE, state_of_host
 
 WORKER = ("arq", "tests.support.processes.default")

@@ -25,7 +25,7 @@ from tests.support.eventually import eventually
 from tests.support.processes import ROOT
 from tests.support.queue.ended_records import pack_all
 from tests.support.queue.fake_worker import FakeWorker, look_now
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 JOB_ID = "nightly"
 

@@ -8,7 +8,7 @@ from arq.connections import ArqRedis
 from tasks.queue.records.record import State
 from tests.support.engine_running import JobClient
 from tests.support.processes import worker_process
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 MOST, JOBS = 4, 40
 """MOST: the least that the setting allows."""

@@ -28,7 +28,7 @@ from tests.support.engine_running import JobClient, working
 from tests.support.eventually import eventually
 from tests.support.kinds import KINDS, Anything
 from tests.support.processes import ROOT, SCHEDULED, worker_process
-from tests.support.servers import Valkey, ending_with_us
+from tools.servers import Valkey, ending_with_us
 from worker.arq_compat.settings import arq_cron
 from worker.duties import ticker
 from worker.redis_health import RedisHealth

@@ -25,7 +25,7 @@ from tests.support.queue.fake_worker import FakeWorker, lapse
 from tests.support.queue.many_failed import make_failed
 from tests.support.queue.submissions import record_of, submission
 from tests.support.queue.submissions import submit as put
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 from worker.attempts.running import SERVICE, ClaimedJob
 
 ALL = {**KINDS, BULK.name: BULK}

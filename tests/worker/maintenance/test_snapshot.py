@@ -38,7 +38,8 @@ from tasks.webhook.secret_box import SecretBox
 from tests.support.blobs import put
 from tests.support.engine_running import JobClient, working
 from tests.support.processes import ROOT, worker_process
-from tests.support.servers import MotoServer, S3Server, Valkey
+from tests.support.servers import MotoServer, S3Server
+from tools.servers import Valkey
 
 SECRET_KEY = "k" * 32
 TOKEN = "gateway-token-4711"

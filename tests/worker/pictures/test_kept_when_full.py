@@ -22,8 +22,8 @@ from tests.support.blobs import put
 from tests.support.engine_running import NoOutbound
 from tests.support.eventually import eventually
 from tests.support.queue.full_redis import fill, relieve
-from tests.support.servers import Valkey
 from tests.worker.pictures.test_same_render import PNG, TINY, Drawing
+from tools.servers import Valkey
 from worker.engine import Engine
 from worker.resources import WorkerResources
 

@@ -15,8 +15,8 @@ import pytest
 from tasks.kind import Sandbox
 from tasks.refusal import Refusal
 from tests.support.sandbox.child_events import ChildEvent, Gate, ProcessWatch
-from tests.support.servers import start_process
 from tests.worker.sandbox.conftest import MakeSandbox
+from tools.servers import start_process
 from worker.sandbox import frames
 from worker.sandbox.launcher import Launcher
 from worker.sandbox.sandbox import ProcessSandbox

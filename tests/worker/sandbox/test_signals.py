@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.sandbox.child_events import ChildEvent, Gate, ProcessWatch, children_of, parent_of
-from tests.support.servers import start_process
+from tools.servers import start_process
 
 ROOT = Path(__file__).parents[3]
 

@@ -22,8 +22,9 @@ from tasks.webhook.notify_url import seal_url
 from tests.support.eventually import eventually
 from tests.support.queue.ended_records import pack_all
 from tests.support.receivers import Receiver
-from tests.support.servers import S3Server, free_port
+from tests.support.servers import S3Server
 from tests.support.webhook_harness import WebhookHarness, delivering
+from tools.servers import free_port
 from worker.attempts import exchange_writer
 
 TOKEN = "Bearer gateway/token+17"

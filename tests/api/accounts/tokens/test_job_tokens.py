@@ -25,7 +25,7 @@ from tests.support.api.pictures import PNG
 from tests.support.api.serving import client_of, serving
 from tests.support.blobs import put
 from tests.support.eventually import eventually
-from tests.support.servers import free_port
+from tools.servers import free_port
 
 TYPE = {"Content-Type": "image/png"}
 

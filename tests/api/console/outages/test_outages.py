@@ -20,7 +20,7 @@ from tests.support.console.browsers import PAGE, signed_in
 from tests.support.console.pages import PAGES
 from tests.support.eventually import eventually
 from tests.support.processes import worker_process
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 FORMS = ("/console/schedules/new", "/console/webhooks/new")
 REPORT_FORMS = ("/console/try/report", "/console/try/report/made", "/console/try/report/table")

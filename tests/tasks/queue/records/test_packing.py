@@ -24,7 +24,7 @@ from tasks.settings import Settings
 from tests.support.queue.ended_records import AT_MOST_BYTES, KINDS, EndedRecords, measure, pack_all
 from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.submissions import record_of, submit
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 
 async def ended(enqueuer: Enqueuer, worker: FakeWorker, verb: str = "succeeded", **fields: object) -> str:

@@ -17,7 +17,7 @@ from tasks.settings import Settings
 from tests.support.eventually import eventually
 from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.submissions import submit
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 pytestmark = pytest.mark.seconds(60)
 LONG_S = 30.0

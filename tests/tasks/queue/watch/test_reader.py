@@ -12,7 +12,7 @@ from tasks.kind import Reader
 from tasks.queue.connect import close, connect
 from tasks.queue.watch.reader import TRIP_KEYS, TRIPS_AT_ONCE, CoalescingReader
 from tests.support.queue.trips import Trips
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from tests.support.eventually import eventually
 from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.proxy import Proxy
 from tests.support.queue.submissions import submit
-from tests.support.servers import Valkey
+from tools.servers import Valkey
 from worker.attempts.running import ClaimedJob
 
 AWAKE_S = 60.0

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.servers import start_process
+from tools.servers import start_process
 from worker.sandbox.isolation import landlock, seccomp
 from worker.sandbox.sandbox import ProcessSandbox
 

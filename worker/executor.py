@@ -1,7 +1,6 @@
 """One attempt at a job: find its kind, read its params, call its function within the limits, and return the outcome."""
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -10,7 +9,6 @@ from typing import Any
 import redis.exceptions
 import structlog
 from pydantic import BaseModel, ValidationError
-from structlog.contextvars import bind_contextvars
 
 from tasks.destinations.copying import DestinationUnavailable, OutputCopier
 from tasks.kind import JobContext, Kind, Notes, Result, TryAgain
@@ -20,9 +18,9 @@ from tasks.queue.watch.reader import CoalescingReader
 from tasks.refusal import NO_SPACE, Refusal
 from tasks.settings import DAY_S, Settings
 from tasks.storage.protocol import BlobMissing, StorageUnavailable
-from tasks.telemetry import tracing
 from tasks.telemetry.error_text import message_of
 from tasks.validation import faults_of, refusal_of
+from worker.attempts.attempt import forget_cancellation, observed
 from worker.attempts.outcome import Outcome, Postponement, SerializedResult, Verb
 from worker.attempts.progress import ProgressReporter
 from worker.attempts.running import ClaimedJob
@@ -92,30 +90,9 @@ class Executor:
             asyncio.CancelledError: The engine has cancelled the task; nothing else is raised. One that the function
                 raises by itself, or asks its own task for, is a failed try.
         """
-        bind_contextvars(**job.facts)
-        log.debug("job.started")
-        about: tracing.About = {
-            "messaging.system": "pressroom",
-            "messaging.operation.type": "process",
-            "messaging.destination.name": job.queue,
-            "messaging.message.id": job.id,
-            "pressroom.owner": job.owner,
-            "pressroom.attempt": job.attempt,
-        }
-        with tracing.entry(job.traceparent, f"run {job.kind}", "consumer", about, tracestate=job.tracestate) as step:
-            outcome = await self._try(job, began)
-            if outcome.error is not None:
-                step.fail(outcome.error[0])
-        await self._forget_cancellation(job)
+        outcome = await observed(job, self._try(job, began))
+        await forget_cancellation(lambda: self._stop_requested(job))
         return outcome
-
-    async def _forget_cancellation(self, job: ClaimedJob) -> None:
-        """Let a cancellation that the function asked its own task for have no effect on what follows."""
-        task = asyncio.current_task()
-        while task is not None and task.cancelling() and not self._stop_requested(job):
-            task.uncancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.sleep(0)
 
     async def _try(self, job: ClaimedJob, began: float) -> Outcome:
         notes = Notes()

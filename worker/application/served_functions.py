@@ -14,7 +14,6 @@ from arq.jobs import SerializationError, Serializer, deserialize_job_raw, serial
 from arq.utils import ms_to_datetime, timestamp_ms
 from arq.worker import Function, JobExecutionFailed, Retry, RetryJob
 from redis.asyncio import Redis
-from structlog.contextvars import bind_contextvars
 
 from tasks.kind import Kind, Result, io_bound
 from tasks.queue.jobs.adopt_call import adopt_call
@@ -23,12 +22,12 @@ from tasks.queue.jobs.foreign_job import MAX_SHOWN_CHARS, UNREADABLE, read_forei
 from tasks.queue.records.indexes import BATCH
 from tasks.queue.redis_keys import JOB, QUEUES, arq_queue
 from tasks.settings import Settings
-from tasks.telemetry import tracing
 from tasks.telemetry.error_text import message_of
 from worker.application.application import ArqApplication
 from worker.application.call import NO_CALL, ArqCall
 from worker.application.shown import shown_call, shown_result
 from worker.application.worker_settings import call_hook
+from worker.attempts.attempt import forget_cancellation, observed
 from worker.attempts.outcome import Outcome, SerializedResult, Verb
 from worker.attempts.running import ClaimedJob, Reason
 from worker.duties.served import LeftJobs
@@ -155,24 +154,7 @@ class ServedFunctions:
 
     async def attempt(self, job: ClaimedJob, began: float) -> Outcome:
         """Make one attempt, as `Executor.attempt`."""
-        bind_contextvars(**job.facts)
-        log.debug("job.started")
-        about: tracing.About = {
-            "messaging.system": "pressroom",
-            "messaging.operation.type": "process",
-            "messaging.destination.name": job.queue,
-            "messaging.message.id": job.id,
-            "pressroom.attempt": job.attempt,
-        }
-        with tracing.entry(job.traceparent, f"run {job.kind}", "consumer", about, tracestate=job.tracestate) as step:
-            self._watch.begun(job.id)
-            try:
-                outcome = await self._try(job, began)
-            finally:
-                self._watch.ended(job.id)
-            if outcome.error is not None:
-                step.fail(outcome.error[0])
-        return outcome
+        return await observed(job, self._try(job, began))
 
     async def _try(self, job: ClaimedJob, began: float) -> Outcome:
         try:
@@ -204,7 +186,7 @@ class ServedFunctions:
         try:
             outcome = await self._called(job, began, call, function, ctx)
         finally:
-            await self._forget_cancellation(job)
+            await forget_cancellation(lambda: self._reason_of(job) is not None)
             await self._hook("on_job_end", ctx)
         written = asyncio.Event()
         self._application.after(ctx, written)
@@ -271,14 +253,6 @@ class ServedFunctions:
         delay_s = (again.defer_score or 0) / 1000 if isinstance(again, Retry) else 0.0
         message = f"The function asked for another try: {again!r}"
         return replace(self._outcome(job, "retrying", began), error=("failed", message), delay_s=delay_s)
-
-    async def _forget_cancellation(self, job: ClaimedJob) -> None:
-        """Let a cancellation that the function asked its own task for have no effect on what follows."""
-        task = asyncio.current_task()
-        while task is not None and task.cancelling() and self._reason_of(job) is None:
-            task.uncancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.sleep(0)
 
     async def _hook(self, name: str, ctx: dict[Any, Any]) -> None:
         """Call a hook whose failure changes nothing of the job's outcome."""

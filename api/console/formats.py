@@ -21,6 +21,8 @@ MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
 HOURS_SHOWN: Final = 48
 UNKNOWN_SIZE: Final = (320, 240)
 """Pixels of a picture whose size its job has not noted."""
+PICTURE_PX: Final = 640
+"""Width and height up to which a thumbnail is shown as it is, one pixel for one."""
 A4_PX: Final = (1190, 1684)
 """Pixels of the first page of a report of an earlier version, which has not noted them either."""
 

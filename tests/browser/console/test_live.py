@@ -1,12 +1,9 @@
-"""Pages that follow what changes, and a first picture: with scripts and without."""
+"""Pages that follow what changes, and keys."""
 
-from pathlib import Path
-
-import pytest
+import itertools
 
 from tests.browser.console.conftest import Console, Visiting
 from tools.console.filling import posted
-from tools.pictures import sources
 
 TABS = 4
 
@@ -28,6 +25,62 @@ def test_rows_change_in_place_and_new_ones_are_counted(visiting: Visiting, conso
         assert tab.locator("tr[data-job]").count() == rows, "nothing moves under the reader"
 
 
+FAST = """(() => {
+  const now = Date.now.bind(Date), wait = setTimeout, began = now()
+  Date.now = () => began + (now() - began) * 10
+  self.setTimeout = (act, ms = 0, ...more) => wait(act, ms / 10, ...more)
+})()"""
+"""A page's clock, ten times as fast."""
+TALKATIVE = """delete window.SharedWorker
+self.EventSource = class extends EventSource {
+  constructor(url) {
+    super(url)
+    const data = JSON.stringify({jobs: [{id: 'another', state: 'queued'}]})
+    setInterval(() => this.dispatchEvent(new MessageEvent('jobs', {data})), 50)
+  }
+}"""
+"""A stream that says twenty times a second that there is a new job, besides what the service says."""
+LISTEN = """() => {
+  self.spoken = []
+  const regions = document.querySelectorAll('[aria-live], [role=status], [role=alert], [role=log]')
+  const said = new Map()
+  const hear = () => regions.forEach((one) => {
+    const text = one.checkVisibility() ? one.textContent.trim() : ''
+    if (text && text !== said.get(one)) spoken.push([Date.now(), text])
+    said.set(one, text)
+  })
+  hear()
+  const changes = {subtree: true, childList: true, characterData: true, attributes: true}
+  new MutationObserver(hear).observe(document.body, changes)
+}"""
+"""When a screen reader would speak by itself, by the page's clock, and what."""
+LEAST_QUIET_MS = 9_000
+"""Ten seconds, but for what a busy machine is late with, ten times."""
+FLOOD = 40
+"""Jobs, one each second of that clock; a page shows 50."""
+
+
+def test_a_screen_reader_is_not_talked_over(visiting: Visiting, console: Console) -> None:
+    with visiting() as visitor, console.client() as shop:
+        tab = visitor.tab
+        for script in (FAST, TALKATIVE):
+            tab.add_init_script(script)
+        visitor.goto("/console/jobs")
+        tab.evaluate(LISTEN)
+        asked: list[str] = []
+        tab.on("request", lambda request: asked.append(request.url))
+        began = tab.evaluate("Date.now()")
+        for n in range(FLOOD):
+            posted(shop, "/v1/events", {"type": "stock.counted", "data": {"n": n}})
+            tab.wait_for_function("moment => Date.now() >= moment", arg=began + 1000 * (n + 1))
+        tab.wait_for_function("most => parseInt(spoken.at(-1)?.[1]) >= most", arg=FLOOD)
+        spoken = tab.evaluate("spoken")
+        assert len(spoken) >= 3
+        quiet = [after[0] - before[0] for before, after in itertools.pairwise(spoken)]
+        assert min(quiet) >= LEAST_QUIET_MS, spoken
+        assert len(asked) > 2 * len(spoken), "the page has seen more than it says"
+
+
 def test_all_tabs_share_one_stream(visiting: Visiting, console: Console) -> None:
     with visiting() as visitor, console.client() as shop:
         job = posted(shop, "/v1/events?delay=6", {"type": "stock.counted", "data": {}})["id"]
@@ -39,23 +92,6 @@ def test_all_tabs_share_one_stream(visiting: Visiting, console: Console) -> None
         for tab in tabs:
             tab.locator("main .badge", has_text="Succeeded").first.wait_for()
         assert len([url for url in streams if "/console/live?" in url or url.endswith("/console/live")]) <= 1
-
-
-@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without"])
-def test_a_first_picture(visiting: Visiting, tmp_path: Path, scripts: bool) -> None:
-    photos = [sources.photo(tmp_path / name, (900, 600)) for name in ("one.jpg", "two.jpg")]
-    with visiting(java_script_enabled=scripts) as visitor:
-        tab = visitor.tab
-        visitor.goto("/console/try")
-        tab.set_input_files("input[type=file]", [str(photo) for photo in photos])
-        tab.click("form[data-drop] button.primary")
-        tab.wait_for_url("**/console/try/pictures?**")
-        if not scripts:
-            tab.wait_for_selector("figure img, [data-job]")
-            tab.reload()
-        tab.locator("a.checker img").nth(7).wait_for(timeout=20_000)
-        assert "srcset" in tab.content()
-        assert "$PRESSROOM_KEY" in tab.content()
 
 
 def test_keys_lead_through_the_pages(visiting: Visiting) -> None:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import msgspec
 
 from api.console.calls import ApiAnswer
-from api.console.formats import A4_PX, shown_size
+from api.console.formats import A4_PX, PICTURE_PX, shown_size
 
 SHOWN_TYPES: Final = frozenset({"image/png", "image/jpeg", "image/webp", "image/avif", "image/gif"})
 """Types of pictures that stand in the page. What can have scripts in it (SVG, HTML) is only ever downloaded."""
@@ -18,8 +18,6 @@ STEPS: Final = ("done", "total")
 TEXT_CHARS: Final = 65_536
 """Of a part of the job's JSON; more is at its raw link."""
 WARNINGS: Final = 20
-WIDTH_PX, HEIGHT_PX = 960, 288
-"""At most, of a picture."""
 BESIDE_PX: Final = 256
 """The width of a report's first page."""
 
@@ -49,7 +47,7 @@ def outputs_of(job: Mapping[str, Any]) -> dict[str, Any]:
 def _size(name: str, about: Mapping[str, Any]) -> tuple[int, int]:
     if name == PREVIEW:
         return shown_size(about, width=BESIDE_PX, height=2 * BESIDE_PX, unknown=A4_PX)
-    return shown_size(about, width=WIDTH_PX, height=HEIGHT_PX)
+    return shown_size(about, width=PICTURE_PX, height=PICTURE_PX)
 
 
 def file_place(job_id: str, name: str) -> str:

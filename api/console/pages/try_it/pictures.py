@@ -9,7 +9,7 @@ from fastapi import Response
 from starlette.datastructures import QueryParams
 
 from api.console.calls import ApiCall, FileCall, ProblemError, at
-from api.console.formats import seconds_between, shown_size
+from api.console.formats import PICTURE_PX, seconds_between, shown_size
 from api.console.visit import ConsoleRouter, Visit
 
 router = ConsoleRouter()
@@ -19,7 +19,6 @@ IMAGES: Final = "/v1/images"
 MAX_SHOWN: Final = 8
 """Pictures of one page that each have their own call, for their markup."""
 MAX_LISTED: Final = 50
-MAX_WIDTH_PX, MAX_HEIGHT_PX = 480, 320
 SHOWN_TYPES: Final = frozenset(("image/jpeg", "image/png", "image/webp", "image/avif", "image/gif"))
 """What browsers show without running anything."""
 UNSAID: Final = {"fit": "contain", "format": "auto", "background": "#ffffff", "enlarge": False}
@@ -96,7 +95,7 @@ def picture_of(job: Mapping[str, Any]) -> dict[str, Any]:
         "made_bytes": sum(file["bytes"] for file in job["files"]),
         "reused": result.get("reused", False),
         "sizes": {
-            file["name"]: shown_size(file["about"], width=MAX_WIDTH_PX, height=MAX_HEIGHT_PX) for file in job["files"]
+            file["name"]: shown_size(file["about"], width=PICTURE_PX, height=PICTURE_PX) for file in job["files"]
         },
     }
 

@@ -7,10 +7,30 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
+from tests.browser.console.looks import Looks
 from tools.console.filling import Filled, Receivers, fill, two_receivers
 from tools.demo.demo import pressroom
 
+LOOKS = pytest.StashKey[Looks]()
 OPERATOR, SHOP = "operator-key-0123456789", "shop-key-0123456789abcdef"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Pages are compared before other tests add to what they show."""
+    items.sort(key=lambda item: item.path.name != "test_looks.py")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """The pages that look different, which fails nothing."""
+    for line in config.stash[LOOKS].warnings if LOOKS in config.stash else ():
+        terminalreporter.write_line(f"Warning: {line}")
+
+
+@pytest.fixture(scope="session")
+def looks(pytestconfig: pytest.Config) -> Looks:
+    """Where pages are compared with what they looked like."""
+    pytestconfig.stash[LOOKS] = Looks.of_environment()
+    return pytestconfig.stash[LOOKS]
 
 
 class Console(NamedTuple):

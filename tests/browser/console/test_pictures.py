@@ -32,7 +32,7 @@ AS_IT_IS_PX = 640
 def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Of different sizes, so that each has other thumbnails."""
     folder = tmp_path_factory.mktemp("photos")
-    return [sources.photo(folder / f"shelf-{n:02}.jpg", (600 + 10 * n, 400)) for n in range(MANY)]
+    return [sources.photo(folder / f"plate-{n:02}.jpg", (600 + 10 * n, 400)) for n in range(MANY)]
 
 
 def drop(tab: Any, photos: list[Path]) -> None:

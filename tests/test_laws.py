@@ -14,7 +14,10 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from api.server.run import configured
+from hatch_build import DOTTED, names_module, with_long_imports, with_long_names
 from tasks.settings import Settings
 from tools.documents import ROOT, environment_names
 
@@ -97,6 +100,7 @@ def module_of(path: Path) -> str:
 
 
 MODULES = {module_of(path): path for path in sources(*PACKAGES)}
+NAMES = {*MODULES}
 
 
 @functools.cache
@@ -305,6 +309,26 @@ def test_our_packages_are_the_ones_in_this_repository() -> None:
     assert places == [ROOT / name / "__init__.py" for name in PACKAGES]
     for name in (*PACKAGES, "tests"):
         assert importlib.machinery.PathFinder.find_spec(name, [sysconfig.get_path("purelib")]) is None
+
+
+def test_the_wheel_can_rename_every_module() -> None:
+    """Its build rewrites imports. It leaves strings alone: code says `__package__` or `__name__`."""
+    for module, path in MODULES.items():
+        for number, line in enumerate(with_long_imports(path.read_text(encoding="utf-8")).splitlines(), 1):
+            wrong = short_names(line.partition("# ")[0])
+            assert not wrong, f"{module}, line {number}: use __package__ for {wrong}, or backticks in prose"
+
+
+def short_names(line: str) -> list[str]:
+    """Modules, things in modules, and beginnings of modules, by the names that a checkout has for them."""
+    found = DOTTED.findall(with_long_names(line, NAMES)) if DOTTED.search(line) else ()
+    return [name for name in found if names_module(name, NAMES)] + re.findall(rf'"(?:{"|".join(PACKAGES)})\."', line)
+
+
+@pytest.mark.parametrize("text", ["tasks.report.render", "tasks.thumbnail.imaging:render", "api.", "tasks.kind.Kind"])
+def test_a_string_that_names_a_module_is_found(text: str) -> None:
+    assert short_names(f'  name = "{text}"')
+    assert not short_names(f'  name = "pressroom.{text}"'), "the long name is right"
 
 
 def procfile() -> dict[str, str]:

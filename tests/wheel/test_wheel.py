@@ -1,6 +1,5 @@
 """What is in the wheel: every file of the sources, under one name."""
 
-import ast
 import subprocess
 import tomllib
 import zipfile
@@ -9,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hatch_build import DOTTED, FOLDERS, NAME, SHOWN_TO_PEOPLE, names_module, with_long_imports, with_long_names
+from hatch_build import FOLDERS, NAME, SHOWN_TO_PEOPLE, with_long_imports, with_long_names
+from tests.test_laws import NAMES
 from tests.wheel.conftest import of_an_application
 from tools.documents import ROOT
 
@@ -21,11 +21,6 @@ for name in names:
 assert not {"api", "tasks", "worker", "tools"} & sys.modules.keys()
 print(len(names))
 """
-MODULES = {
-    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-    for folder in FOLDERS
-    for path in (ROOT / folder).rglob("*.py")
-}
 
 
 def source_files() -> list[str]:
@@ -69,7 +64,7 @@ def test_every_module_is_imported_under_its_long_name_alone(installed: Path, tmp
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) == len(MODULES)
+    assert int(done.stdout) == len(NAMES)
 
 
 def test_lines_keep_their_numbers_and_imports_their_names() -> None:
@@ -94,29 +89,7 @@ def test_an_import_of_another_form_stops_the_build(source: str) -> None:
 
 def test_commands_and_modules_in_texts_are_called_as_in_the_wheel() -> None:
     text = "`python -m worker media`, `tasks.kind.Kind`, `arq worker.stock.media`; `worker.started`, `tasks/kind.py`"
-    assert with_long_names(text, MODULES) == (
+    assert with_long_names(text, NAMES) == (
         "`python -m pressroom.worker media`, `pressroom.tasks.kind.Kind`, `arq pressroom.worker.stock.media`; "
         "`worker.started`, `tasks/kind.py`"
     )
-
-
-def test_no_other_string_names_a_module() -> None:
-    """Code names a module by `__package__` or `__name__`: a string would name one that the wheel does not have."""
-    for name in source_files():
-        for node in ast.walk(ast.parse((ROOT / name).read_text(encoding="utf-8"))) if name.endswith(".py") else ():
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                wrong = short_names(with_long_names(node.value, MODULES))
-                assert not wrong, f"{name}, line {node.lineno}: use __package__ for {wrong}, or backticks in prose"
-
-
-def short_names(text: str) -> list[str]:
-    """Modules, things in modules, and beginnings of modules, by the names that a checkout has for them."""
-    if text in {f"{folder}." for folder in FOLDERS}:
-        return [text]
-    return [name for name in DOTTED.findall(text) if names_module(name, MODULES)]
-
-
-@pytest.mark.parametrize("text", ["tasks.report.render", "tasks.thumbnail.imaging:render", "api.", "tasks.kind.Kind"])
-def test_a_string_that_names_a_module_is_found(text: str) -> None:
-    assert short_names(text)
-    assert not short_names(f"pressroom.{text}"), "the long name is right"

@@ -245,7 +245,9 @@ class JobContext(Generic[P]):
 
 
 LimitOption = Literal["deadline", "start_within", "timeout_s", "max_tries"]
-SubmitOption = Literal["name", "priority", "delay", "run_at", "after", "run_if", "batch", "notify", LimitOption]
+SubmitOption = Literal[
+    "name", "priority", "queue", "delay", "run_at", "after", "run_if", "batch", "notify", LimitOption
+]
 SUBMIT_OPTIONS: frozenset[SubmitOption] = frozenset(get_args(SubmitOption))
 """Everything that `POST /v1/jobs` may say of a job besides its kind and params."""
 

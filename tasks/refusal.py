@@ -147,6 +147,8 @@ CODES: dict[str, str] = {
     "destination_exists": "An object of this path is in the destination already, with other bytes.",
     # a schedule
     "invalid_cron": "The cron expression does not have five valid fields, or it is never due.",
+    "queue_in_use": "The queue has jobs that have not ended, or it is one of those that are always there.",
+    "too_many_queues": "There are as many queues as may be made by naming them. Name one that exists.",
     "too_many_schedules": "The owner has as many schedules as allowed.",
     # the sandbox
     "timed_out": "The work took longer than its time limit and was stopped.",

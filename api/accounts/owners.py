@@ -56,6 +56,7 @@ class QuotaChange(BaseModel):
     keep_seconds: Annotated[JsonInteger | None, Field(ge=0, le=FOREVER_S)] = Field(
         None, description="Seconds for which `keep` may keep a job with its files; 3153600000 allows `forever`."
     )
+    queues: _Any = Field(None, description="Queues that it may make by naming them in a submit.")
 
 
 class OwnerRequest(BaseModel):
@@ -111,6 +112,7 @@ class OwnerQuotas(BaseModel):
     stored_bytes: int = Field(description="Bytes that it may have in the storage; 0 is no limit.")
     bytes_per_day: int = Field(description="Bytes that it may send and its jobs may make in one day; 0 is no limit.")
     keep_seconds: int = Field(description="Seconds for which `keep` may keep a job with its files; 0 refuses `keep`.")
+    queues: int = Field(description="Queues that it may make by naming them in a submit.")
 
 
 class Owner(BaseModel):

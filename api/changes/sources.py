@@ -250,7 +250,7 @@ class QueueSource(Source):
                 retrying=queue.jobs[State.RETRYING],
                 oldest_age_s=round(snapshot.age_s(queue), 1),
                 rate_per_s=round(snapshot.rate(queue), 2),
-                failed_last_hour=self._failed[queue.name],
+                failed_last_hour=self._failed.get(queue.name, 0),
                 workers=registry.serving(queue.name),
             )
             for queue in snapshot.queues

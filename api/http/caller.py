@@ -93,6 +93,13 @@ class Caller:
         return account.quotas if account is not None and name == self.owner else None
 
     @property
+    def _quotas(self) -> Quotas | None:
+        """As `quotas`; an admin may make queues."""
+        if not self.is_admin:
+            return self.quotas
+        return replace(self.quotas or Quotas.of(self.context.settings), queues=None)
+
+    @property
     def channel(self) -> str | None:
         """The one channel to which the caller is restricted; None for every caller but those of a portal."""
         return self.access.channel
@@ -166,24 +173,27 @@ class Caller:
         """Makes the URLs of files."""
         return self.context.public_files
 
-    def submission(self, kind: Kind[Any], params: BaseModel | str, **options: Unpack[SubmissionOptions]) -> Submission:
+    def submission(
+        self, kind: Kind[Any], params: BaseModel | str, queue: str | None = None, **options: Unpack[SubmissionOptions]
+    ) -> Submission:
         """A job of this caller, not submitted yet.
 
         Args:
             kind: What sort of work.
             params: The parameters of the job: the kind's model, or JSON text that the model accepts.
+            queue: The queue that the sender has named; None is that of the kind.
             **options: When it runs, after what, under which key; see `SubmissionOptions`.
         """
         options["notify"] = seal_notify(options.get("notify"), self.context.box)
         return Submission(
             kind=kind.name,
-            queue=kind.queue,
+            queue=queue or kind.queue,
             owner=self.owner,
             params=params if isinstance(params, str) else params.model_dump_json(by_alias=True),
             request_id=self.request_id,
             address=self.base_url,
             upkeep=kind.upkeep,
-            quotas=self.quotas,
+            quotas=self._quotas,
             **options,
         )
 
@@ -210,18 +220,21 @@ class Caller:
         if memory_of(self.context.redis).full:
             raise redis_full()
 
-    async def submit(self, kind: Kind[Any], params: BaseModel | str, **options: Unpack[SubmissionOptions]) -> Submitted:
+    async def submit(
+        self, kind: Kind[Any], params: BaseModel | str, queue: str | None = None, **options: Unpack[SubmissionOptions]
+    ) -> Submitted:
         """Submit one job.
 
         Args:
             kind: What sort of work.
             params: The parameters of the job: the kind's model, or JSON text that the model accepts.
+            queue: As of `submission`.
             **options: When it runs, after what, under which key; see `SubmissionOptions`.
 
         Raises:
             Refusal: As `Enqueuer.enqueue`.
         """
-        return await self.context.enqueuer.enqueue(self.submission(kind, params, **options))
+        return await self.context.enqueuer.enqueue(self.submission(kind, params, queue, **options))
 
 
 # Called by the endpoints, not declared as a dependency: FastAPI takes 12 µs to resolve one (of 60 for a small request).

@@ -64,6 +64,8 @@ STATUS = {
     "too_many_destinations": 409,
     "too_many_endpoints": 409,
     "too_many_schedules": 409,
+    "queue_in_use": 409,
+    "too_many_queues": 409,
     "too_many_secrets": 409,
     "batch_open": 409,
     "batch_sealed": 409,

@@ -1,7 +1,7 @@
 """The job filter, used by the list of jobs and by bulk actions."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, StrictBool
 
@@ -15,14 +15,15 @@ from tasks.kind import Kind
 from tasks.queue.records import indexes
 from tasks.queue.records.list import Selection
 from tasks.queue.records.record import State
-from tasks.queue.redis_keys import RUNS_KEPT
+from tasks.queue.redis_keys import QUEUES, RUNS_KEPT
 from tasks.refusal import Refusal
 from tasks.settings import SYSTEM
+from tasks.settings.queues import QUEUE
 from tasks.validation import JsonInteger
 
 MAX_WORKER_CHARS = 200
 """A worker's id has the name of its host, of up to 64 characters, and some digits."""
-QueueName = Literal["media", "reports", "webhooks", "default"]
+QueueName = Annotated[str, Field(pattern=QUEUE)]
 
 
 class JobCriteria(TagQuery, TimeRange):
@@ -138,7 +139,9 @@ class JobCriteria(TagQuery, TimeRange):
             return [indexes.of_kind(owner, self.kind if known else indexes.FOREIGN)]
         if self.queue is None:
             return indexes.of_owner(owner, kinds)
-        names = [kind.name for kind in kinds.values() if kind.queue == self.queue]
+        # Into a queue that was made jobs of any kind are put.
+        is_made = self.queue not in QUEUES
+        names = [kind.name for kind in kinds.values() if is_made or kind.queue == self.queue]
         if self.queue == "default":
             names.append(indexes.BATCH)
         found = [indexes.of_kind(owner, name) for name in (*names, indexes.FOREIGN)]

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BeforeValidator, Field
 
 from api.http.access.scopes import requires
-from api.http.caller import caller_of
+from api.http.caller import Caller, caller_of
 from api.http.checks import Checks
 from api.http.json_body import documented_body, examined, receive_text
 from api.http.problems import documented
@@ -17,15 +17,26 @@ from api.jobs.submit_options import MAX_AFTER, SUBMIT_REFUSALS, documented_submi
 from api.jobs.submitted import respond
 from api.jobs.views import Job
 from api.labels import LabelFields
+from api.operations.workers import registry_of
 from api.outputs.options import OutputOptions
 from api.unique.options import DebounceAsText, ThrottleAsText, UniqueAsText
 from tasks.kind import SUBMIT_OPTIONS, Kind
+from tasks.queue.redis_keys import QUEUES
 from tasks.refusal import Refusal
+from tasks.settings.queues import QUEUE, queue_fault
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 BODY_OVERHEAD_BYTES = 16 * 1024
 """What a body may have besides the params."""
+OWN_REFUSALS = (
+    *("unknown_kind", "invalid_params", "forbidden", "too_many_queues"),
+    *("unsupported_media_type", "too_large"),
+)
+QUEUE_OPTION = (
+    "The queue that the job runs in, instead of that of its kind. One that does not exist is made, if you may make "
+    "queues (OWNER_QUEUES). If no worker serves it, `warnings` says so, and the job waits."
+)
 
 
 def _ids_as_text(given: Any) -> Any:
@@ -42,6 +53,7 @@ class JobRequest(LabelFields, OutputOptions):
 
     kind: str = Field(max_length=100, description="The kind's name.", examples=["avatar-colour"])
     params: dict[str, Any] = Field({}, description="The parameters of the job, as its kind defines them.")
+    queue: str | None = Field(None, pattern=QUEUE, description=QUEUE_OPTION, examples=["emails"])
     name: str | None = Field(None, max_length=255, description="A name by which you recognise the job.")
     after: Annotated[str | None, BeforeValidator(_ids_as_text, json_schema_input_type=list[str] | str | None)] = Field(
         None,
@@ -69,7 +81,7 @@ class JobRequest(LabelFields, OutputOptions):
             "description": "This Idempotency-Key was already used with the same kind and params. The existing job. "
             "Or the job that holds the unique key, as `Pressroom-Unique` says: `returned` or `replaced`.",
         },
-        **documented(*SUBMIT_REFUSALS, "unknown_kind", "invalid_params", "unsupported_media_type", "too_large"),
+        **documented(*SUBMIT_REFUSALS, *OWN_REFUSALS),
     },
     openapi_extra=documented_submit()
     | documented_body(
@@ -109,11 +121,37 @@ async def submit_job(request: Request) -> Response:
             for option in sorted((SUBMIT_OPTIONS - kind.submit_options) & requested.model_fields_set):
                 message = f"The kind {kind.name!r} does not accept the option {option!r}."
                 checks.add(Refusal("invalid_request", message, field=option))
+            if "queue" not in wrong:
+                checks.run(lambda: _check_queue(requested.queue, kind))
         options = checks.run(lambda: requested.fields(caller, kind))
     checks.done()
     assert requested is not None and kind is not None and options is not None  # noqa: S101, PT018 - else checks failed
     params = json.dumps(requested.params, ensure_ascii=False)
-    return await respond(caller, await caller.submit(kind, params, name=requested.name, **options))
+    submitted = await caller.submit(kind, params, name=requested.name, queue=requested.queue, **options)
+    return await respond(caller, submitted, await _warnings(request, caller, requested.queue))
+
+
+def _check_queue(queue: str | None, kind: Kind[Any]) -> None:
+    """A job may go into any queue that is made by naming it: every worker has all kinds. The slots of the queues that
+    are always there are meant for what runs in them.
+
+    Raises:
+        Refusal: `invalid_request`.
+    """
+    if queue is None or queue == kind.queue:
+        return
+    if queue in QUEUES:
+        message = f"queue: The queue {queue!r} is for kinds of its own. Leave out 'queue', or name another one."
+        raise Refusal("invalid_request", message, field="queue")
+    if fault := queue_fault(queue):
+        raise Refusal("invalid_request", f"queue: {fault}", field="queue")
+
+
+async def _warnings(request: Request, caller: Caller, queue: str | None) -> list[str]:
+    """What the sender should know: that no worker serves the queue."""
+    if queue is None or (await registry_of(request, caller.context)).serves(queue):
+        return []
+    return [f"No worker serves the queue {queue!r}. The job waits until one does: `python -m worker {queue}`."]
 
 
 def _submittable(kinds: Mapping[str, Kind[Any]], name: str) -> Kind[Any]:

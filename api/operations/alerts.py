@@ -1,7 +1,7 @@
 """What is wrong now: `GET /v1/alerts`, for admins. The alert job finds the same, with the same function."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import datetime
 from typing import Final, Literal
 
@@ -17,7 +17,6 @@ from api.operations.workers import registry_of
 from tasks.clock import from_ms, maybe_from_ms
 from tasks.maintenance import alerts
 from tasks.maintenance.alerts import ActiveAlert, find_alerts
-from tasks.queue.redis_keys import QUEUES
 
 router = APIRouter(prefix="/v1/alerts", tags=["operations"])
 
@@ -91,16 +90,18 @@ async def list_alerts(request: Request) -> Response:
     context = admin_of(request).context
     snapshot, registry = await asyncio.gather(alert_snapshot_of(request, context), registry_of(request, context))
     holding = await find_alerts(context.redis, context.settings, context.storage, snapshot, registry)
-    return uncached(CurrentAlerts(at=from_ms(snapshot.now_ms), alerts=[_alert(alert) for alert in holding]))
+    return uncached(
+        CurrentAlerts(at=from_ms(snapshot.now_ms), alerts=[_alert(alert, registry.queues) for alert in holding])
+    )
 
 
-def _alert(alert: ActiveAlert) -> CurrentAlert:
+def _alert(alert: ActiveAlert, queues: Container[str]) -> CurrentAlert:
     unit, is_of_endpoint = UNITS.get(alert.alert), alert.alert == "endpoint_failing"
     return CurrentAlert(
         code=alert.alert,
         message=alert.message,
         subject=alert.subject,
-        queue=alert.subject if alert.subject in QUEUES else None,
+        queue=alert.subject if alert.subject in queues else None,
         endpoint=alert.subject if is_of_endpoint else None,
         owner=alert.owners[0] if is_of_endpoint else None,
         since=maybe_from_ms(alert.since_ms),

@@ -227,9 +227,14 @@ async def _workers(context: Context, request: Request) -> str | None:
         return f"The storage does not work for {len(away)} of {len(registry.present)} workers; jobs wait for it."
     if not unserved:
         return _isolation(registry)
-    if len(unserved) == len(QUEUES):
+    if set(QUEUES) <= set(unserved):
         return _nobody_serves(unserved)
     snapshot = await snapshot_of(request, context)
+    # A queue that was made and is empty needs no worker yet.
+    waiting = {queue.name for queue in snapshot.queues if queue.waiting}
+    unserved = tuple(queue for queue in unserved if queue in QUEUES or queue in waiting)
+    if not unserved:
+        return _isolation(registry)
     due = [queue.name for queue in snapshot.queues if queue.name in unserved and queue.due]
     return _nobody_serves(unserved, f", where jobs wait ({', '.join(due)})" if due else "")
 
@@ -245,6 +250,6 @@ def _isolation(registry: WorkerRegistry) -> str | None:
 
 
 def _nobody_serves(unserved: Sequence[str], due: str = "") -> str:
-    if len(unserved) == len(QUEUES):
+    if set(QUEUES) <= set(unserved):
         return f"No worker has reported for {WORKER_MS // 1000} s. Jobs wait until one is started."
     return f"No worker serves {', '.join(unserved)}{due}. Start one with `python -m worker {' '.join(unserved)}`."

@@ -1,7 +1,7 @@
 """Queues and their lanes: `/v1/queues`, for admins."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,17 +19,25 @@ from tasks.clock import from_ms, maybe_from_ms
 from tasks.queue.lanes import stats
 from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.lanes.stats import RATE_S, LaneState, QueueSnapshot
+from tasks.queue.queues.queue_store import MAX_SLOTS, QueueStore, Rank
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import QUEUES
 from tasks.queue.watch.workers import WorkerRegistry
 from tasks.refusal import Refusal
+from tasks.validation import JsonInteger
 
 router = APIRouter(prefix="/v1/queues", tags=["operations"])
 
 MAX_BODY_BYTES = 4096
 FOR_ADMINS = ("unauthorized", "forbidden", "not_found")
+OF_CHANGE = ("unauthorized", "forbidden", "invalid_request", "unsupported_media_type", "too_large")
 
-QueueName = Annotated[str, Path(description=f"The queue: {', '.join(QUEUES)}.", examples=["media"])]
+QueueName = Annotated[
+    str, Path(description=f"The queue: {', '.join(QUEUES)}, or one that was made by naming it.", examples=["media"])
+]
+PRIORITY = "Of the queues that share the slots of a pattern in a worker, `high` ones are served first, `low` ones last."
+CONCURRENCY = "The number of its jobs that one worker runs at once, where QUEUES does not say another number."
+MAX_RUNNING = "The number of its jobs that may run at once, of all workers."
 
 
 class Queue(BaseModel):
@@ -52,6 +60,22 @@ class Queue(BaseModel):
     rate_per_s: float = Field(description="Jobs that ended per second, over the last minute.")
     workers: int = Field(description="The number of workers that serve it.")
     served: bool = Field(description="Whether a worker serves it, of Pressroom or of ARQ.")
+    priority: Rank = Field(description=PRIORITY)
+    concurrency: int | None = Field(None, description=CONCURRENCY)
+    max_running: int | None = Field(None, description=MAX_RUNNING)
+    made_at: datetime | None = Field(None, description="When it was made. Absent for those that are always there.")
+    made_by: str | None = Field(None, description="Its maker: an owner, or `system` for a worker.", examples=["acme"])
+
+
+class QueueChange(BaseModel):
+    """All that is set of a queue. What is not sent is not set from then on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    priority: Rank = Field("normal", description=PRIORITY)
+    concurrency: Annotated[JsonInteger | None, Field(ge=1, le=MAX_SLOTS)] = Field(None, description=CONCURRENCY)
+    max_running: Annotated[JsonInteger | None, Field(ge=1, le=MAX_SLOTS)] = Field(None, description=MAX_RUNNING)
+    paused: bool | None = Field(None, description="Whether it is paused. It stays as it is if this is not sent.")
 
 
 class PauseRequest(BaseModel):
@@ -115,7 +139,7 @@ async def list_queues(request: Request) -> Response:
     """For admins. Look into a queue that is paused, has no workers, or whose `oldest_age_s` keeps growing."""
     caller = admin_of(request)
     snapshot, registry = await _look(request, caller.context)
-    return uncached(Queues(queues=[_queue(snapshot, registry, name) for name in QUEUES]))
+    return uncached(Queues(queues=[_queue(snapshot, registry, queue.name) for queue in snapshot.queues]))
 
 
 @router.get(
@@ -129,7 +153,7 @@ async def list_queues(request: Request) -> Response:
 async def get_queue(request: Request, queue: QueueName) -> Response:
     """For admins."""
     caller = admin_of(request)
-    return uncached(_queue(*await _look(request, caller.context), _known(queue)))
+    return uncached(await _found(request, caller.context, queue))
 
 
 @router.get(
@@ -147,7 +171,8 @@ async def list_lanes(request: Request, queue: QueueName) -> Response:
     """
     query = query_of(request, ListQuery)
     caller = admin_of(request)
-    found = await caller.context.queue_stats.lanes(_known(queue), limit=query.limit, cursor=query.cursor)
+    await _found(request, caller.context, queue)
+    found = await caller.context.queue_stats.lanes(queue, limit=query.limit, cursor=query.cursor)
     lanes, following, now_ms = found
     return uncached(LanePage(lanes=[_lane(lane, now_ms) for lane in lanes], next=following))
 
@@ -164,9 +189,10 @@ async def list_lanes(request: Request, queue: QueueName) -> Response:
 async def pause_queue(request: Request, queue: QueueName) -> Response:
     """For admins. A paused queue starts no jobs. Running jobs go on, and submits are accepted."""
     caller = admin_of(request)
-    name, requested = _known(queue), await receive(request, PauseRequest, MAX_BODY_BYTES)
-    await LaneControls(caller.context.redis).pause(name, by=caller.owner, reason=requested.reason)
-    return uncached(_queue(*await _look(request, caller.context), queue))
+    requested = await receive(request, PauseRequest, MAX_BODY_BYTES)
+    await _found(request, caller.context, queue)
+    await LaneControls(caller.context.redis).pause(queue, by=caller.owner, reason=requested.reason)
+    return uncached(await _changed(request, caller.context, queue))
 
 
 @router.post(
@@ -180,8 +206,50 @@ async def pause_queue(request: Request, queue: QueueName) -> Response:
 async def resume_queue(request: Request, queue: QueueName) -> Response:
     """For admins. Waiting jobs are started again."""
     caller = admin_of(request)
-    await LaneControls(caller.context.redis).resume(_known(queue))
-    return uncached(_queue(*await _look(request, caller.context), queue))
+    await _found(request, caller.context, queue)
+    await LaneControls(caller.context.redis).resume(queue)
+    return uncached(await _changed(request, caller.context, queue))
+
+
+@router.put(
+    "/{queue}",
+    operation_id="put_queue",
+    summary="Create or update a queue",
+    response_model=Queue,
+    responses=documented(*OF_CHANGE, "too_many_queues"),
+    openapi_extra=documented_body(
+        QueueChange, first=("First of those that share slots, five at once", {"priority": "high", "max_running": 5})
+    ),
+)
+@requires("admin")
+async def put_queue(request: Request, queue: QueueName) -> Response:
+    """For admins. Workers follow within 5 seconds. A queue that is empty, and that no worker has served for a day, is
+    removed.
+    """
+    caller, body = admin_of(request), await receive(request, QueueChange, MAX_BODY_BYTES)
+    context = caller.context
+    store, controls = QueueStore(context.redis, context.settings.max_queues), LaneControls(context.redis)
+    rules = {"concurrency": body.concurrency, "max_running": body.max_running}
+    await store.put(queue, owner=caller.owner, rank=body.priority, **rules)
+    if body.paused is not None:
+        await (controls.pause(queue, by=caller.owner) if body.paused else controls.resume(queue))
+    return uncached(await _changed(request, context, queue))
+
+
+@router.delete(
+    "/{queue}",
+    status_code=204,
+    operation_id="delete_queue",
+    summary="Delete a queue",
+    responses=documented(*FOR_ADMINS, "queue_in_use"),
+)
+@requires("admin")
+async def delete_queue(request: Request, queue: QueueName) -> Response:
+    """For admins. A queue must be empty. One that a worker serves by name is there again with its next beat."""
+    context = admin_of(request).context
+    await _found(request, context, queue)
+    await QueueStore(context.redis, context.settings.max_queues).delete(queue)
+    return Response(status_code=204)
 
 
 async def _look(request: Request, context: Context) -> tuple[QueueSnapshot, WorkerRegistry]:
@@ -203,16 +271,23 @@ async def _snapshots(request: Request, context: Context) -> dict[int, QueueSnaps
     return await shared(request, "queues", lambda: context.queue_stats.queues_over(*windows_s))
 
 
-def _known(queue: str) -> str:
-    if queue not in QUEUES:
-        raise Refusal(
-            "not_found", f"Queue {queue!r} does not exist. The queues are {', '.join(QUEUES)}.", field="queue"
-        )
-    return queue
+async def _found(request: Request, context: Context, queue: str) -> Queue:
+    """The queue of this name. Raises: Refusal `not_found`."""
+    snapshot, registry = await _look(request, context)
+    return _queue(snapshot, registry, queue)
+
+
+async def _changed(request: Request, context: Context, queue: str) -> Queue:
+    """The queue as it is now, whatever was read of it before in this request."""
+    snapshot = await context.queue_stats.queues()
+    return _queue(snapshot, await registry_of(request, context), queue)
 
 
 def _queue(snapshot: QueueSnapshot, registry: WorkerRegistry, name: str) -> Queue:
-    queue = snapshot.queues[QUEUES.index(name)]
+    queue = snapshot.find(name)
+    if queue is None:
+        names = ", ".join(one.name for one in snapshot.queues)
+        raise Refusal("not_found", f"Queue {name!r} does not exist. The queues are {names}.", field="queue")
     return Queue(
         name=name,
         paused=queue.paused_ms is not None,
@@ -227,7 +302,12 @@ def _queue(snapshot: QueueSnapshot, registry: WorkerRegistry, name: str) -> Queu
         oldest_age_s=round(snapshot.age_s(queue), 3),
         rate_per_s=round(snapshot.rate(queue), 3),
         workers=registry.serving(name),
-        served=name not in registry.unserved,
+        served=registry.serves(name),
+        priority=cast(Rank, queue.rank or "normal"),
+        concurrency=queue.concurrency,
+        max_running=queue.max_running,
+        made_at=maybe_from_ms(queue.made_ms),
+        made_by=queue.made_by,
     )
 
 

@@ -162,7 +162,8 @@ async def get_metric_series(request: Request) -> Response:
     query, context = query_of(request, SeriesQuery), admin_of(request).context
     series = await read_series(context.redis, RINGS[query.range])
     # A month of a busy service takes some tens of milliseconds, in which other requests are answered.
-    queues = QUEUES if query.queue is None else (query.queue,)
+    found = (queue for depths in series.depths for queue in depths or ())
+    queues = dict.fromkeys((*QUEUES, *found)) if query.queue is None else (query.queue,)
     answer = await asyncio.to_thread(_view, query.range, series, _kinds(query, context.kinds), queues)
     return uncached(answer)
 

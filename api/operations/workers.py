@@ -42,6 +42,9 @@ class Worker(BaseModel):
     pid: int = Field(description="Its process id.")
     version: str = Field(description="The version of Pressroom that it runs.")
     queues: list[str] = Field(description="The queues that it serves.")
+    patterns: list[str] | None = Field(
+        None, description="Patterns of queues that it serves as soon as they are made.", examples=[["crm-*"]]
+    )
     started_at: datetime = Field(description="When it started.")
     last_beat_at: datetime = Field(description="When it sent its last heartbeat.")
     running: int = Field(description="The number of jobs it runs.")
@@ -95,6 +98,7 @@ def _worker(registry: WorkerRegistry, worker: workers.WorkerRecord) -> Worker:
         pid=worker.pid,
         version=worker.version,
         queues=list(worker.queues),
+        patterns=list(worker.patterns) or None,
         started_at=from_ms(worker.started_ms),
         last_beat_at=from_ms(worker.beat_ms),
         running=worker.running,

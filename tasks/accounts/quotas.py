@@ -25,6 +25,7 @@ class Quotas:
         stored_bytes: Bytes that it may have in the storage; 0 is no limit.
         bytes_per_day: Bytes that it may send and its jobs may make in one day (UTC); 0 is no limit.
         keep_seconds: Seconds for which `keep` may keep a job with its files; 0 refuses `keep`.
+        queues: Queues that it may make by naming them; None is any number, as admins may.
     """
 
     requests_per_second: int
@@ -38,6 +39,7 @@ class Quotas:
     stored_bytes: int
     bytes_per_day: int
     keep_seconds: int
+    queues: int | None
 
     @classmethod
     def of(cls, settings: Settings, overrides: Mapping[str, int] | None = None) -> Self:
@@ -62,6 +64,7 @@ class Quotas:
             "stored_bytes": settings.owner_stored_bytes,
             "bytes_per_day": settings.owner_bytes_per_day,
             "keep_seconds": settings.max_keep_s,
+            "queues": settings.owner_queues,
         }
         values = {name: overrides.get(name, default) for name, default in defaults.items()}
         return cls(**{**values, "request_burst": values["request_burst"] or max(2 * rate, 1)})

@@ -2,8 +2,8 @@
 
 It also packs records of ended jobs (`tasks.queue.records.packing`), deletes the bytes of deleted ones
 (`tasks.maintenance.deleted_bytes`, `tasks.maintenance.exchanges`) and of uploads that were not completed
-(`tasks.maintenance.incoming`), and with HISTORY=storage moves those whose time in Redis is over into the storage
-(`tasks.history`).
+(`tasks.maintenance.incoming`), removes queues that nothing uses any more (`tasks.queue.queues`), and with
+HISTORY=storage moves those records whose time in Redis is over into the storage (`tasks.history`).
 
 Every state transition is one script, so that the keys of a job always agree. But ARQ's copy of a job expires, Redis may
 evict keys, an operator may delete some or restore an older snapshot: then a record may exist that no queue refers to,
@@ -29,6 +29,8 @@ from tasks.maintenance.incoming import remove_expired
 from tasks.maintenance.storage_owner import owns_storage
 from tasks.queue import redis_keys
 from tasks.queue.jobs.retention import in_redis_ms, keep_ms
+from tasks.queue.queues.queue_keys import MADE_QUEUES
+from tasks.queue.queues.queue_store import QueueStore
 from tasks.queue.records.indexes import BATCH, FOREIGN
 from tasks.queue.records.packer import Packer
 from tasks.queue.redis_keys import APPLICATION, BACKLOG, ENDPOINT, JOB, LANE, QUEUES, SCHEDULE, arq_queue
@@ -72,7 +74,9 @@ async def reconcile(job: JobContext[ReconciliationParams]) -> Result:
     """
     reconciler = Reconciler(job)
     until = time.monotonic() + BUSY_S
-    for queue in QUEUES:
+    await QueueStore(job.redis, job.settings.max_queues).expire()
+    queues = [*QUEUES, *(_text(queue) for queue in await job.redis.zrange(MADE_QUEUES, 0, -1))]
+    for queue in queues:
         ids = await job.redis.zrandmember(arq_queue(queue), SAMPLE)
         await reconciler.reconcile([_text(one) for one in ids], [])
     pages, cursor = 0, int(await job.redis.get(redis_keys.RECONCILIATION) or 0)
@@ -83,7 +87,7 @@ async def reconcile(job: JobContext[ReconciliationParams]) -> Result:
         pages += 1
         if cursor == 0 or (pages >= PAGES and (not reconciler.wrong or time.monotonic() > until)):
             break
-    await reconciler.recount()
+    await reconciler.recount(queues)
     packed = await _pack(job, time.monotonic() + BUSY_S)
     began = time.monotonic()
     exchanges = await _delete_exchanges(job, began + DELETION_S / 4)
@@ -192,9 +196,9 @@ class Reconciler:
         for start in range(0, len(ids), AT_ONCE):
             await self._script({**self._payload, name: ids[start : start + AT_ONCE]})
 
-    async def recount(self) -> None:
+    async def recount(self, queues: Sequence[str]) -> None:
         """Correct the queues' counts of jobs by state."""
-        for queue in QUEUES:
+        for queue in queues:
             answer = await self._script({**self._payload, "queues": [queue]})
             self._found["queues"] += answer["queues_mended"]
 

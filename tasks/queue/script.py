@@ -1,6 +1,6 @@
 """The transitions: Lua scripts that Redis runs whole or not at all, one file each in `lua/`.
 
-The first line of a script names the parts (`lua/parts/`) whose functions it uses: `-- needs: records lanes`. Parts name
+The first lines of a script name the parts (`lua/parts/`) whose functions it uses: `-- needs: records lanes`. Parts name
 theirs in the same way. A script is sent to Redis with the functions of these that it uses, and no others: Redis makes
 all functions of a script in every call, which costs time. Those of the parts that a second line names
 (`-- seldom: ending`) are made when the script calls `load_seldom()`, which it does before it uses one.

@@ -164,6 +164,7 @@ async def known(
     (await alice.put("/v1/destinations/archive", json=bucket)).raise_for_status()
     schedule_id = (await alice.post("/v1/schedules", json=line)).json()["id"]
     await alice.post("/v1/owners", json={"name": "umbrella"})
+    (await alice.put("/v1/queues/emails", json={})).raise_for_status()
     return {
         "job_id": job_id,
         "waiting": waiting,
@@ -177,7 +178,7 @@ async def known(
         "batch_id": batch_id,
         "schedule_id": schedule_id,
         "preset_name": EXAMPLE_PRESET,
-        "queue": "media",
+        "queue": "emails",
         "owner": "umbrella",
         "key_id": key_id,
         **subscriber,

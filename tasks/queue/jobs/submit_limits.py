@@ -6,10 +6,17 @@ from typing import Any, Final
 
 from tasks.accounts.quotas import Quotas
 from tasks.queue.records import indexes
+from tasks.queue.redis_keys import QUEUES
 from tasks.refusal import Quota, Refusal
 from tasks.settings import SYSTEM, Settings
 
-REASONS: Final = {"full": "queue_full", "owner_full": "owner_queue_full", "too_fast": "rate_limited"}
+REASONS: Final = {
+    "full": "queue_full",
+    "owner_full": "owner_queue_full",
+    "too_fast": "rate_limited",
+    "queue_unknown": "forbidden",
+    "too_many_queues": "too_many_queues",
+}
 """What the script answers to a submit that is over a limit, and the code of the refusal."""
 RATED: Final = {
     "deliveries": "Your events may make at most {} deliveries per minute",
@@ -47,8 +54,9 @@ class SubmitLimits:
             quotas: The owner's; None is what the settings say.
         """
         settings, owner, quotas = self._settings, job["owner"], quotas or self._defaults
+        made = {} if job["queue"] in QUEUES else {"new_queue": {"most": settings.max_queues, "own": quotas.queues}}
         if owner == SYSTEM or (job.get("upkeep") and owner in settings.operators):
-            return {}
+            return made
         if job.get("upkeep"):
             most = settings.owner_max_bulk
             limits = {"waiting": most, "scheduled": most, "job_indexes": [indexes.of_kind(owner, job["kind"])]}
@@ -58,7 +66,7 @@ class SubmitLimits:
             "scheduled": quotas.scheduled_jobs,
             "job_indexes": [indexes.of_kind(owner, kind) for kind in self._kinds | {job["kind"]}],
         }
-        return {"owner_limits": limits, "max_waiting": settings.max_waiting_jobs, **self.rates(quotas)}
+        return {"owner_limits": limits, "max_waiting": settings.max_waiting_jobs, **self.rates(quotas), **made}
 
     def rates(self, quotas: Quotas | None = None) -> dict[str, Any]:
         """What `owners/rates.lua` finds in its payload.
@@ -87,9 +95,10 @@ class SubmitLimits:
             answer: The script's answer, one of REASONS.
             job: One of the jobs.
         """
-        if answer["answer"] == "too_fast":
-            return self.too_fast(answer)
-        settings, waiting, code = self._settings, answer["waiting"], REASONS[answer["answer"]]
+        code = REASONS[answer["answer"]]
+        if code in ("rate_limited", "forbidden", "too_many_queues"):
+            return self.too_fast(answer) if code == "rate_limited" else _no_queue(code, answer)
+        settings, waiting = self._settings, answer["waiting"]
         limit, what = answer.get("limit", 0), answer.get("what")
         match what:
             case None:
@@ -119,3 +128,15 @@ class SubmitLimits:
             "Try again when some have ended, or cancel some."
         )
         return Refusal(code, message, limit=limit, quota=Quota("waiting-jobs"))
+
+
+def _no_queue(code: str, answer: Mapping[str, Any]) -> Refusal:
+    """What is answered to a submit that names a queue which is not there, and cannot be made."""
+    queue, limit = answer["id"], answer["limit"]
+    if code == "too_many_queues":
+        message = f"queue: There is no queue {queue!r}, and as many as may be made (MAX_QUEUES, {limit}). Name another."
+    elif limit:
+        message = f"queue: There is no queue {queue!r}, and you have made {limit}, as many as you may (OWNER_QUEUES)."
+    else:
+        message = f"queue: There is no queue {queue!r}, and you may make none (OWNER_QUEUES). Ask an admin to make it."
+    return Refusal(code, message, field="queue", limit=limit)

@@ -37,6 +37,8 @@ class QueueCounts:
         something else.
     paused_ms: since when the queue is paused; None if it is not. paused_by, paused_reason: by whom and why, if known.
     ended: state → jobs that ended within the window.
+    made_ms, made_by: when and by whom it was made; None for one that is always there.
+    concurrency, max_running, rank: what is set of it (`tasks.queue.queues.queue_keys`); None is not set.
     """
 
     name: str
@@ -47,6 +49,11 @@ class QueueCounts:
     paused_by: str | None
     paused_reason: str | None
     ended: Mapping[State, int]
+    made_ms: int | None = None
+    made_by: str | None = None
+    concurrency: int | None = None
+    max_running: int | None = None
+    rank: str | None = None
 
     @property
     def waiting(self) -> int:
@@ -61,6 +68,10 @@ class QueueSnapshot:
     now_ms: int
     window_s: float
     queues: tuple[QueueCounts, ...]
+
+    def find(self, name: str) -> QueueCounts | None:
+        """The queue of this name; None if there is none."""
+        return next((queue for queue in self.queues if queue.name == name), None)
 
     def age_s(self, queue: QueueCounts) -> float:
         """For how long the oldest job that could start now has waited for a worker; 0 if there is none."""
@@ -173,4 +184,5 @@ def _queue(row: Mapping[str, Any], ended: Mapping[str, int]) -> QueueCounts:
         paused_by=row.get("paused_by"),
         paused_reason=row.get("paused_reason"),
         ended={state: count for state in State if (count := ended.get(f"{name} {state}", 0))},
+        **{name: row.get(name) for name in ("made_ms", "made_by", "concurrency", "max_running", "rank")},
     )

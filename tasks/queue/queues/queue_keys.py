@@ -16,5 +16,5 @@ from tasks.queue.redis_keys import DAY_MS, ROOT
 MADE_QUEUES: Final = ROOT + "queues"
 QUEUE_IDLE_MS: Final = DAY_MS
 
-QUEUE_CONSTANTS: Final[dict[str, object]] = {"queues": MADE_QUEUES}
+QUEUE_CONSTANTS: Final[dict[str, object]] = {"queues": MADE_QUEUES, "queue_idle_ms": QUEUE_IDLE_MS}
 """What scripts know as `K.<name>`, besides SCRIPT_CONSTANTS."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgpack
 
@@ -19,7 +19,9 @@ class QueueDepth(NamedTuple):
 
 NO_DEPTH = QueueDepth(0, 0)
 Depths = Mapping[str, QueueDepth]
-"""By queue. They are as many as the service has: no name in it is a client's."""
+"""By queue."""
+DEPTHS_KEPT: Final = 200
+"""Queues that one step names at most: those of a day may be more than there are at once (MAX_QUEUES)."""
 
 
 def depths_of(snapshot: QueueSnapshot) -> dict[str, QueueDepth]:
@@ -50,7 +52,8 @@ class DepthStep:
         both = dict(self.depths)
         for queue, depth in depths.items():
             before = both.get(queue, NO_DEPTH)
-            both[queue] = QueueDepth(max(before.due, depth.due), max(before.oldest_ms, depth.oldest_ms))
+            if queue in both or len(both) < DEPTHS_KEPT:
+                both[queue] = QueueDepth(max(before.due, depth.due), max(before.oldest_ms, depth.oldest_ms))
         return DepthStep(self.number, minute, both)
 
     def pack(self) -> bytes:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass, fields
+from fnmatch import fnmatchcase
 from typing import Any, Final, Self
 
 from arq.constants import health_check_key_suffix
@@ -54,6 +55,10 @@ class WorkerRecord:
     sandbox_lacks: tuple[str, ...] = ()
     patterns: tuple[str, ...] = ()
 
+    def serves(self, queue: str) -> bool:
+        """Return whether it serves a queue, or will once that is made."""
+        return queue in self.queues or any(fnmatchcase(queue, pattern) for pattern in self.patterns)
+
     def to_json(self) -> str:
         return json.dumps(asdict(self))
 
@@ -68,11 +73,12 @@ class WorkerRecord:
 
 @dataclass(frozen=True, slots=True)
 class WorkerRegistry:
-    """All workers that are known. arq_queues: those that ARQ's own worker serves."""
+    """All workers that are known. arq_queues: those that ARQ's own worker serves. queues: all that there are."""
 
     now_ms: int
     workers: tuple[WorkerRecord, ...]
     arq_queues: frozenset[str]
+    queues: tuple[str, ...] = QUEUES
 
     def alive(self, worker: WorkerRecord) -> bool:
         return worker.beat_ms > self.now_ms - WORKER_MS
@@ -93,12 +99,16 @@ class WorkerRegistry:
 
     def serving(self, queue: str) -> int:
         """Return how many of our workers serve a queue."""
-        return sum(queue in worker.queues for worker in self.present)
+        return sum(worker.serves(queue) for worker in self.present)
+
+    def serves(self, queue: str) -> bool:
+        """Return whether any worker serves a queue, of ours or ARQ's own."""
+        return queue in self.arq_queues or self.serving(queue) > 0
 
     @property
     def unserved(self) -> tuple[str, ...]:
         """Queues that no worker serves."""
-        return tuple(queue for queue in QUEUES if not self.serving(queue) and queue not in self.arq_queues)
+        return tuple(queue for queue in self.queues if not self.serves(queue))
 
 
 def _known(of: type[RunningJob] | type[WorkerRecord], told: dict[str, Any]) -> dict[str, Any]:
@@ -111,7 +121,8 @@ async def read_workers(redis: "Redis[bytes]") -> WorkerRegistry:
     answer = await Script(redis, "read/workers")({"queues": QUEUES, "health_check": health_check_key_suffix})
     workers = sorted(map(WorkerRecord.from_json, answer["beats"]), key=lambda worker: worker.started_ms)
     # Ours write JSON there, for `arq --check`; a worker of ARQ's own a line of text.
+    queues = tuple(answer["queues"])
     arq_queues = frozenset(
-        queue for queue, said in zip(QUEUES, answer["checks"], strict=True) if said and not said.startswith("{")
+        queue for queue, said in zip(queues, answer["checks"], strict=True) if said and not said.startswith("{")
     )
-    return WorkerRegistry(answer["now"], tuple(workers), arq_queues)
+    return WorkerRegistry(answer["now"], tuple(workers), arq_queues, queues)

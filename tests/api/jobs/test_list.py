@@ -79,7 +79,7 @@ async def test_deliveries_are_listed_if_asked_for(
 @pytest.mark.parametrize(
     ("query", "field"),
     [
-        ("queue=lost", "queue"),
+        ("queue=Lost", "queue"),
         ("since=yesterday", "since"),
         ("q=", "q"),
         ("counts=maybe", "counts"),

@@ -155,7 +155,7 @@ async def test_it_has_how_deep_and_old_each_queue_was(
     assert max(one or 0 for one in month["queues"]["media"]["due"]) == 12
 
 
-@pytest.mark.parametrize("params", [{"range": "year"}, {"queue": "printing"}, {"kind": ""}, {"step": "60"}])
+@pytest.mark.parametrize("params", [{"range": "year"}, {"queue": "no queue"}, {"kind": ""}, {"step": "60"}])
 async def test_a_wrong_parameter_is_refused(alice: httpx.AsyncClient, params: dict[str, str]) -> None:
     answer = await alice.get(PATH, params=params)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")

@@ -36,6 +36,7 @@ async def test_a_worker_runs_jobs_of_a_queue_that_it_names(
     redis: ArqRedis, settings: Settings, job_client: JobClient
 ) -> None:
     async with serving(redis, settings, "emails:3"):
+        await eventually(lambda: redis.zcard(MADE_QUEUES), lambda queues: queues == 1)
         record = await job_client.ended(await job_client.submit("nothing", queue="emails"))
         registry = await eventually(lambda: read_workers(redis), lambda seen: bool(seen.workers))
     assert (record.state, record.queue) == ("succeeded", "emails")

@@ -1,9 +1,10 @@
--- needs: lanes lane_ids read/lane_states
+-- needs: lanes lane_ids queues/made read/lane_states
 -- Counts of queues and lanes. Nothing is changed. payload: verb, and what the verb needs:
---   queues: queues {name, …}, slots {number, …} (of ends, the current one included, the smallest first), max_lanes (of
---     each queue, that are asked for their oldest job). Answers now, queues {{name, paused_ms, scheduled, queued,
---     retrying, running, overdue, since_ms}, …}, ended {{'queue state' → count}, …} for each of slots. since_ms: when
---     the oldest job that could start now fell due.
+--   queues: queues {name, …} (that are always there; those that were made follow), slots {number, …} (of ends,
+--     the current one included, the smallest first), max_lanes (of each queue, asked for their oldest job). Answers
+--     now, queues {{name, paused_ms, scheduled, queued, retrying, running, overdue, since_ms (when the oldest job that
+--     could start now fell due), and where they are set made_ms, made_by, concurrency, max_running, rank}, …}, ended
+--     {{'queue state' → count}, …} for each of slots.
 --   lanes: queue, from {list, rank} (where to go on), limit, lane_cap, auto and receiver_cap (as in claim.lua).
 --     Answers lanes {{name, state, waiting, running, cap, rate, until_ms, since_ms, failures, failing_since_ms, owner
 --     and url (of its endpoint, if it has one)}, …} (0: none), and from (nil at the end).
@@ -39,10 +40,12 @@ local function queue_since(queue, max_lanes)
 end
 
 local function queue_row(queue)
-  local paused, by, reason, scheduled, queued, retrying, running = unpack(redis.call('HMGET', K.queue .. queue,
-    'paused', 'paused_by', 'paused_reason', 'in:scheduled', 'in:queued', 'in:retrying', 'in:running'))
+  local paused, by, reason, scheduled, queued, retrying, running, made_at, made_by, concurrency, max_running, rank =
+    unpack(redis.call('HMGET', K.queue .. queue, 'paused', 'paused_by', 'paused_reason', 'in:scheduled', 'in:queued',
+      'in:retrying', 'in:running', 'made_at', 'made_by', 'concurrency', 'max_running', 'rank'))
   return { name = queue, paused_ms = tonumber(paused) or nil, paused_by = by or nil, paused_reason = reason or nil,
-    scheduled = tonumber(scheduled or 0),
+    made_ms = tonumber(made_at) or nil, made_by = made_by or nil, concurrency = tonumber(concurrency) or nil,
+    max_running = tonumber(max_running) or nil, rank = rank or nil, scheduled = tonumber(scheduled or 0),
     queued = tonumber(queued or 0), retrying = tonumber(retrying or 0), running = tonumber(running or 0),
     overdue = redis.call('ZCOUNT', K.arq_queue[queue], '-inf', now), since_ms = queue_since(queue, payload.max_lanes) }
 end
@@ -50,6 +53,7 @@ end
 function verbs.queues()
   local queues, ended, windows, back = {}, {}, {}, 0
   for n, queue in ipairs(payload.queues) do queues[n] = queue_row(queue) end
+  for _, queue in ipairs(made_queues()) do queues[#queues + 1] = queue_row(queue) end
   local slot = math.floor(now / K.ends_slot_ms)
   for n, slots in ipairs(payload.slots) do
     windows[n] = {}

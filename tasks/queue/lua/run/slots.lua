@@ -1,4 +1,4 @@
--- needs: queues/made
+-- needs: queues/made queues/making
 -- A worker says how many jobs of each queue it runs at once. Each queue's hash has the sum over the workers that are
 -- alive: from it follows an owner's share. payload: worker, slots {queue → number}, named {queue, …} (that it makes, by
 -- serving them by name), max_queues (how many may be made), and owner (who makes them). Answers queues {{name,

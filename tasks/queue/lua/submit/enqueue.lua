@@ -1,18 +1,19 @@
 -- needs: blobs creation jobs/prerequisites owners/rates owners/waiting
--- seldom: accounts/audit owners/upload_tokens unique/conflicts
+-- seldom: accounts/audit owners/upload_tokens queues/making unique/conflicts
 -- A submit: records, ARQ jobs, lanes or timers, indexes, idempotency key and wake signal together.
 -- payload: jobs {what `create` takes, and run_if (`is_met`) or nil, …}: one that others wait for comes before them;
 -- batch (what `create_batch` takes of a batch that they make) or nil,
 -- idempotency {key, content, ttl_ms} or nil, upload_token (the id of the token that it comes with) or nil, token_upload
--- (the upload that has the token's use) or nil, unique (`find_conflict`; of one job) or nil, seen (of `find_swept`) or
--- nil, and the limits (`find_excess`).
+-- (the upload that has the token's use) or nil, unique (`find_conflict`; of one job) or nil, new_queue {most, own} (of
+-- `find_queue_refusal`; nil: the queue is always there), seen (of `find_swept`) or nil, and the limits (`find_excess`).
 -- Answers answer and id, where answer is
 --   'created' (id: of the batch, or of the one job; now), 'same' or 'reused' (the key belongs to job id), 'held' or
 --   'conflict' (job id holds the unique key, in this state), 'replaced' (job id, which waited, does this now), 'full',
 --   'owner_full' or 'too_fast' (`find_excess`), 'redis_full', 'known' (there is a job of this id), 'unknown' (no such
 --   batch, or job that was to come first), 'ended' (the job that was to come first did not end so: state), 'open' (the
 --   batch that was to come first takes more jobs), 'sealed' (the batch takes no more jobs), 'token_gone' or
---   'token_used' (`find_token_over`), 'swept' (blob, mark, left_ms: look whether it is there, and repeat this).
+--   'token_used' (`find_token_over`), 'queue_unknown' or 'too_many_queues' (`find_queue_refusal`), 'swept' (blob, mark,
+--   left_ms: look whether it is there, and repeat this).
 local jobs, batch, idempotency = payload.jobs, payload.batch, payload.idempotency
 local first = batch or jobs[1]
 local owner = jobs[1].owner
@@ -78,6 +79,11 @@ local function check()
     if over then return over end
   end
   if payload.full and not is_upkeep then return { answer = 'redis_full' } end
+  if payload.new_queue then
+    load_seldom()
+    local no_queue = find_queue_refusal(jobs[1].queue, owner, payload.new_queue.most, payload.new_queue.own)
+    if no_queue then return no_queue end
+  end
   local excess = not first.adopt and not replaced and find_excess(jobs)
   if excess then return excess end
   if redis.call('EXISTS', K.job .. first.id) == 1 then return { answer = 'known', id = first.id } end
@@ -100,6 +106,7 @@ if refused then
 end
 if is_upkeep then write_when_full() end
 spend()
+if payload.new_queue then use_queue(jobs[1].queue, owner) end
 if payload.upload_token then use_token(payload.upload_token, payload.token_upload) end
 if batch then
   batch.owner = owner

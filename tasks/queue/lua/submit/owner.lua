@@ -1,4 +1,4 @@
--- needs: accounts/audit lane_ids lane_limits
+-- needs: accounts/audit lane_ids lane_limits queues/made
 -- An owner's record is made or changed, or the owner is suspended or resumed; together with it what its jobs and
 -- schedules go by. Processes that know the owner are told of it.
 -- payload: verb ('create' | 'change' | 'suspend' | 'resume'), owner, fields {name, value, …}, without {name, …}, and
@@ -9,7 +9,7 @@ local owner, key, verbs = payload.owner, K.owner .. payload.owner, {}
 -- Claims look at the owners of lanes only while some are suspended.
 local function note_suspended()
   local owners = redis.call('HLEN', K.suspended)
-  for queue in pairs(K.arq_queue) do
+  for _, queue in ipairs(all_queues()) do
     if owners > 0 then
       redis.call('HSET', K.queue .. queue, 'suspended', owners)
     else
@@ -31,7 +31,7 @@ local function change()
   redis.call('HSET', key, 'changed_at', now, 'quotas', merged_quotas(), unpack(payload.fields))
   if #payload.without > 0 then redis.call('HDEL', key, unpack(payload.without)) end
   local running = payload.quotas.running_jobs
-  for queue in pairs(running ~= nil and K.arq_queue or {}) do
+  for _, queue in ipairs(running ~= nil and all_queues() or {}) do
     set_limits(queue, owner_lane(owner), { cap = running or 0 })
   end
 end
@@ -59,7 +59,7 @@ function verbs.resume()
   change()
   note_suspended()
   -- Lanes of receivers follow when their time is over.
-  for queue in pairs(K.arq_queue) do unpark(queue, owner_lane(owner)) end
+  for _, queue in ipairs(all_queues()) do unpark(queue, owner_lane(owner)) end
 end
 
 -- What the audit log has of it.

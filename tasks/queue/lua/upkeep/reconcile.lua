@@ -1,4 +1,5 @@
 -- needs: arq blobs counters ending indexes jobs/prerequisites lane_ids lanes owners/everyones records unique/holding
+-- needs: queues/made queues/making
 -- Repairs what lacks something: a key that expired, was evicted or deleted, or an older snapshot of Redis.
 -- payload: ids, lanes {{queue, name}, …}, schedules {id, …}, endpoints {id, …}, queues {name, …}, owner (of jobs that
 -- have lost theirs, and of built-in schedules),
@@ -21,7 +22,7 @@ local function drop(id)
   local record, dropped = K.job .. id, 0
   if redis.call('PTTL', record) == -1 then dropped = redis.call('DEL', record) end
   if redis.call('EXISTS', K.arq_job .. id, K.arq_running .. id) == 0 then
-    for _, timers in pairs(K.arq_queue) do dropped = dropped + redis.call('ZREM', timers, id) end
+    for _, queue in ipairs(all_queues()) do dropped = dropped + redis.call('ZREM', K.arq_queue[queue], id) end
   end
   return dropped > 0 and 'dropped' or 'over'
 end
@@ -237,6 +238,10 @@ local function mend_lane(queue, lane)
     mended = true
   end
   local waits = redis.call('EXISTS', K.backlog .. queue .. ':' .. lane) == 1
+  if can_be_made(queue) and not redis.call('ZSCORE', K.queues, queue) then
+    -- What was set of the lane goes with its queue; jobs bring the queue back.
+    if waits or running > 0 then make_queue(queue, payload.owner) else redis.call('DEL', key) end
+  end
   local in_round = redis.call('ZSCORE', K.turns .. queue, lane)
     and (not is_service(lane) or redis.call('ZSCORE', K.service_turns .. queue, lane))
   local known = in_round or redis.call('ZSCORE', K.parked .. queue, lane)

@@ -35,6 +35,8 @@ STEPS = 150
 class Walk:
     """A queue, three workers and everybody who may meddle with them, led by a seed."""
 
+    queues: tuple[str, ...] = QUEUES
+
     def __init__(self, redis: ArqRedis, settings: Settings, seed: int) -> None:
         self._redis = redis
         self._chance = random.Random(seed)  # noqa: S311 - a walk, no secret
@@ -61,14 +63,18 @@ class Walk:
             self.retry,
             self.be_late,
         ]
-        move = self._chance.choice(moves)
+        move = self._chance.choice([*moves, *self.more_moves()])
         await move()
         return move.__name__
+
+    def more_moves(self) -> list[Callable[[], Awaitable[None]]]:
+        """What else may happen in a walk of a certain kind."""
+        return []
 
     async def submit(self) -> None:
         for _ in range(self._chance.randint(1, 4)):
             options = {
-                "queue": self._chance.choice(QUEUES),
+                "queue": self._chance.choice(self.queues),
                 "owner": self._chance.choice(OWNERS),
                 "priority": self._chance.choice(list(Priority)),
                 "delay_ms": self._chance.choice([0, 0, 60_000]),
@@ -98,7 +104,7 @@ class Walk:
         worker = self._chance.choice(self._workers)
         held = [job for holder, job in self._held.values() if holder is worker]
         apart = {job.queue for job in held if job.suspect}
-        free = {queue: 0 if queue in apart else self._chance.randint(0, 4) for queue in QUEUES}
+        free = {queue: 0 if queue in apart else self._chance.randint(0, 4) for queue in self.queues}
         idle = not held
         lane_cap = self._chance.choice([0, 0, 2])
         claim = await worker.claim(free, idle=idle, suspecting=bool(apart), lane_cap=lane_cap)
@@ -133,7 +139,7 @@ class Walk:
             if holder is worker:
                 await lapse(self._redis, job)
                 self._stale.append(self._held.pop(job_id))
-        await self._chance.choice(self._workers).claim(default=0, media=0)
+        await self._chance.choice(self._workers).claim(dict.fromkeys(self.queues, 0))
 
     async def say_stale(self) -> None:
         """What is over is said once more, as after a broken connection or by one who was thought dead."""
@@ -152,7 +158,7 @@ class Walk:
         """`Job.abort()`: a timer that is due and a sign."""
         if self.ids:
             job_id = self._chance.choice(self.ids)
-            for queue in QUEUES:
+            for queue in self.queues:
                 await look_now(self._redis, job_id, queue)
             await self._redis.zadd(abort_jobs_ss, {job_id: 1})
 
@@ -166,7 +172,7 @@ class Walk:
                         await look_now(self._redis, job_id, queue)
 
     async def steer(self) -> None:
-        queue, lane = self._chance.choice(QUEUES), str(LaneId("owner", self._chance.choice(OWNERS)))
+        queue, lane = self._chance.choice(self.queues), str(LaneId("owner", self._chance.choice(OWNERS)))
         lanes = self._lanes
         cap, rate = self._chance.randint(0, 2), self._chance.choice([0, 0, 500])
         says: list[Callable[[], Awaitable[None]]] = [
@@ -183,7 +189,7 @@ class Walk:
     async def let_time_pass(self) -> None:
         """Some timers are due, whatever they are for."""
         for job_id in self._chance.sample(self.ids, min(5, len(self.ids))):
-            for queue in QUEUES:
+            for queue in self.queues:
                 await look_now(self._redis, job_id, queue)
 
     async def check(self) -> None:
@@ -191,13 +197,13 @@ class Walk:
         assert await key_leaks(self._redis) == []
         assert await wrong_unique_keys(self._redis, self.ids) == []
         async with self._redis.pipeline(transaction=False) as pipe:
-            for queue in QUEUES:
+            for queue in self.queues:
                 pipe.zrange(arq_queue(queue), 0, -1)
             for job_id in self.ids:
                 pipe.hgetall(JOB + job_id)
             answers = await pipe.execute()
-        timers = {queue: set(map(bytes.decode, found)) for queue, found in zip(QUEUES, answers, strict=False)}
-        for job_id, fields in zip(self.ids, answers[len(QUEUES) :], strict=True):
+        timers = {queue: set(map(bytes.decode, found)) for queue, found in zip(self.queues, answers, strict=False)}
+        for job_id, fields in zip(self.ids, answers[len(self.queues) :], strict=True):
             record = Record.from_hash(job_id, fields)
             if not record.state.ended:
                 assert job_id in timers[record.queue], "nobody will look at it"
@@ -209,7 +215,7 @@ class Walk:
 
     async def end(self) -> None:
         """Nothing hinders anyone any more, and time passes until all is done."""
-        for queue in QUEUES:
+        for queue in self.queues:
             await self._lanes.resume(queue)
             for owner in OWNERS:
                 await self._lanes.limit(queue, str(LaneId("owner", owner)))
@@ -219,20 +225,24 @@ class Walk:
         self._held.clear()
         worker = self._workers[0]
         for _ in range(len(self.ids) + 50):
-            claim = await worker.claim(default=50, media=50)
+            claim = await worker.claim(dict.fromkeys(self.queues, 50))
             assert all(await worker.finish_all(*(worker.outcome(job, "succeeded") for job in claim.jobs)))
             alive = [job_id for job_id in self.ids if not (await record_of(self._redis, job_id)).state.ended]
             if not alive:
                 return
             for job_id in alive:
-                for queue in QUEUES:
+                for queue in self.queues:
                     await look_now(self._redis, job_id, queue)
         raise AssertionError(f"these never end: {[await read(self._redis, job_id) for job_id in alive]}")
 
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_the_books_stay_right_and_every_job_ends_once(redis: ArqRedis, settings: Settings, seed: int) -> None:
-    walk = Walk(redis, settings, seed)
+    await walk_to_the_end(redis, Walk(redis, settings, seed))
+
+
+async def walk_to_the_end(redis: ArqRedis, walk: Walk) -> None:
+    """Walk, and look at the books after each step; at the end nothing is left."""
     for _ in range(STEPS):
         step = await walk.step()
         try:
@@ -243,4 +253,4 @@ async def test_the_books_stay_right_and_every_job_ends_once(redis: ArqRedis, set
     await walk.check()
     patterns = ("lane", "line", "turns", "parked", "suspects", "wake")
     assert [key for name in patterns for key in await redis.keys(f"{ROOT}{name}:*")] == []
-    assert await redis.exists(*map(arq_queue, QUEUES)) == 0
+    assert await redis.exists(*map(arq_queue, walk.queues)) == 0

@@ -1,4 +1,4 @@
--- needs: owners/rates
+-- needs: owners/rates queues/made
 -- How many jobs may wait, by payload.max_waiting (jobs of one queue, of all owners; nil: any number) and
 -- payload.owner_limits (nil: none): waiting (jobs of the owner that are queued or retrying), scheduled, and job_indexes
 -- (of the jobs that count, one for each kind). Only indexes are asked for their length: a long queue costs no more than
@@ -39,7 +39,7 @@ end
 -- At least as many jobs as wait of any owner: those of all owners, which are fewer keys than the kinds of one.
 local function count_all()
   local jobs = 0
-  for _, queue in pairs(K.arq_queue) do jobs = jobs + redis.call('ZCARD', queue) end
+  for _, queue in ipairs(all_queues()) do jobs = jobs + redis.call('ZCARD', K.arq_queue[queue]) end
   return jobs
 end
 

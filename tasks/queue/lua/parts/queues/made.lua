@@ -20,28 +20,6 @@ local function all_queues()
   return queues
 end
 
--- Makes a queue, or notes that one is used.
-local function make_queue(queue, owner)
-  if redis.call('ZADD', K.queues, now, queue) == 0 then return end
-  redis.call('HSET', K.queue .. queue, 'made_at', now, 'made_by', owner)
-  local suspended = redis.call('HGET', K.queue .. 'default', 'suspended')
-  if suspended then redis.call('HSET', K.queue .. queue, 'suspended', suspended) end
-end
-
--- Why a queue cannot be made; nil: it is there, or can be. most: how many there may be. own: how many its owner may
--- have made (nil: any number).
-local function find_queue_refusal(queue, owner, most, own)
-  if redis.call('ZSCORE', K.queues, queue) then return end
-  local queues, has = made_queues(), 0
-  if own then
-    for _, one in ipairs(queues) do
-      if redis.call('HGET', K.queue .. one, 'made_by') == owner then has = has + 1 end
-    end
-    if has >= own then return { answer = 'queue_unknown', id = queue, limit = own } end
-  end
-  if #queues >= most then return { answer = 'too_many_queues', id = queue, limit = most } end
-end
-
 -- How many live jobs a queue has, those of ARQ's clients that wait to be adopted included.
 local function live_jobs(queue)
   return redis.call('ZCARD', K.arq_queue[queue])

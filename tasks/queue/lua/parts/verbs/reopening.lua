@@ -1,5 +1,5 @@
 -- needs: arq blobs counters ending jobs/prerequisites lane_order lanes records
--- needs: timing/deadlines unique/holding verbs/kept_events
+-- needs: queues/made queues/making timing/deadlines unique/holding verbs/kept_events
 -- Ended jobs run again, with all their tries; what waits for its next try has it now. Old attempts are kept.
 -- payload: only {state → true} (nil: any), keep_event_ms (for deliveries).
 
@@ -80,6 +80,8 @@ local function reopen(id)
       redis.call('HINCRBY', K.job .. job.batch, 'skipped', -1)
     end
   end
+  -- Its queue may be gone since.
+  if can_be_made(job.queue) then use_queue(job.queue, job.owner) end
   redis.call('ZREM', K.arq_abort, id)
   if is_late(job.deadline) then
     redis.call('HDEL', record, 'deadline')

@@ -5,6 +5,8 @@
 - `pressroom:functions:<queue of ARQ>`, a zset function → last beat (ms): the functions that workers of applications
   have, or had in the last APPLICATION_MS. Each beat trims it; it expires.
 - `pressroom:arq-worker:<health check key of ARQ>`, a string: ARQ's own worker has lately written there. It expires.
+- `pressroom:reading:<id>`, a string: how often workers have begun to open the body of a job of ARQ's client, and not
+  come to the end of it. Who has opened it deletes it; it expires.
 
 What `pressroom:queue:<queue>` has of an application's queue expires APPLICATION_MS after the last beat of its workers.
 """
@@ -16,6 +18,9 @@ from tasks.queue.redis_keys import APPLICATION, DAY_MS, ROOT, SECOND_MS, arq_que
 ARQ_BODY: Final = ROOT + "arq-body:"
 FUNCTIONS: Final = ROOT + "functions:"
 ARQ_WORKER: Final = ROOT + "arq-worker:"
+READING: Final = ROOT + "reading:"
+READING_MS: Final = 600 * SECOND_MS
+"""Longer than the lease of a worker that dies, and the start of another."""
 ARQ_WORKER_MS: Final = 3601 * SECOND_MS
 """ARQ's own worker says that it lives once in this time, if nothing else is configured."""
 APPLICATION_MS: Final = 30 * DAY_MS
@@ -26,6 +31,8 @@ APPLICATION_CONSTANTS: Final[dict[str, object]] = {
     "arq_worker": ARQ_WORKER,
     "arq_worker_ms": ARQ_WORKER_MS,
     "application_ms": APPLICATION_MS,
+    "reading": READING,
+    "reading_ms": READING_MS,
 }
 """What scripts know as `K.<name>`, besides SCRIPT_CONSTANTS."""
 

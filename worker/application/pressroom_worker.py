@@ -202,6 +202,6 @@ def _settings_of_guest() -> Settings:
     if not structlog.is_configured():
         structlog.configure(
             wrapper_class=structlog.make_filtering_bound_logger("warning"),
-            logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+            logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # which a program may replace meanwhile
         )
     return load()

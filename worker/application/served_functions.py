@@ -2,29 +2,32 @@
 
 import asyncio
 import contextlib
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 import structlog
-from arq.constants import abort_jobs_ss, job_key_prefix
+from arq.constants import job_key_prefix, result_key_prefix
 from arq.cron import CronJob
-from arq.jobs import SerializationError, Serializer, deserialize_job_raw, serialize_result
+from arq.jobs import SerializationError, Serializer, deserialize_result, serialize_result
 from arq.utils import ms_to_datetime, timestamp_ms
 from arq.worker import Function, JobExecutionFailed, Retry, RetryJob
 from redis.asyncio import Redis
 
 from tasks.kind import Kind, Result, io_bound
+from tasks.queue.application_keys import READING
 from tasks.queue.jobs.adopt_call import adopt_call
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.foreign_job import MAX_SHOWN_CHARS, UNREADABLE, read_foreign_job
 from tasks.queue.records.indexes import BATCH
 from tasks.queue.redis_keys import JOB, QUEUES, arq_queue
+from tasks.queue.script import Script
 from tasks.settings import Settings
 from tasks.telemetry.error_text import message_of
 from worker.application.application import ArqApplication
-from worker.application.call import NO_CALL, ArqCall
+from worker.application.call import NO_CALL, ArqCall, read_call
 from worker.application.shown import shown_call, shown_result
 from worker.application.worker_settings import call_hook
 from worker.attempts.attempt import forget_cancellation, observed
@@ -36,6 +39,10 @@ from worker.redis_health import REDIS_ERRORS
 log = structlog.get_logger()
 
 EXHAUSTED: Final = "max %d retries exceeded"  # ARQ's words
+MAX_READS: Final = 2
+"""Workers that may die as they open a job's body; then nobody opens it any more."""
+POISON: Final = json.dumps({"repr": "(not opened: workers have died of it)"})
+POISONOUS: Final = f"{MAX_READS} workers have died as they opened the job's body, so it was not opened again."
 LATER_AT_MOST: Final = 100
 """Jobs that wait for their time, of which a burst looks whose they are."""
 MIN_LOOK_S: Final = 0.05
@@ -44,8 +51,6 @@ UNSERVED_MS: Final = 60_000
 """A job whose function this worker does not have is left to others for this long; then it has a record that says so."""
 CANCELLED_MESSAGE: Final = "Cancelled while it ran."
 NO_BODY: Final = "The job's time to live (ARQ's `_expires`) was over before it was begun."
-MAX_NAME_CHARS: Final = 500
-"""Longest name of a function: it is part of Redis keys."""
 UNWRITABLE: Final = "unable to serialize result"  # ARQ's words
 
 
@@ -78,6 +83,7 @@ class ServedFunctions:
         self._kinds = kinds
         self._enqueuer = Enqueuer(redis, settings)
         self._left = LeftJobs(redis)
+        self._reading = Script(redis, "application/reading")
         self._forever_ms = 1000 * (settings.max_keep_s or settings.keep_succeeded_s)
         self._ends = _writable_ends(self._options.job_serializer)
         names = dict.fromkeys([*self._options.functions, UNREADABLE], True)
@@ -108,18 +114,22 @@ class ServedFunctions:
 
     async def adopt(self, job_id: str, queue: str, body: bytes | None, *, score: int) -> None:
         """As `Served`. A function that nobody has after UNSERVED_MS waits for a worker that has it, with a record."""
-        call = NO_CALL
+        about = await self._reading({"id": job_id})
+        if about["elsewhere"]:
+            await self._left.leave(job_id, queue, score)
+            return
+        call, has_killed = NO_CALL, about["times"] > MAX_READS
         with contextlib.suppress(SerializationError):
-            call = self._read(body) if body is not None else NO_CALL
+            call = NO_CALL if has_killed or body is None else read_call(body, self._options.job_deserializer)
         name = UNREADABLE if call is NO_CALL else call.function
         if name not in self._options.functions:
             kind = read_foreign_job(body).kind if self._is_shared else UNREADABLE
             is_ours = kind in self._options.functions  # but written by another serializer
-            is_new = body is not None and not is_ours and timestamp_ms() - score < UNSERVED_MS
+            is_new = body is not None and not (is_ours or has_killed) and timestamp_ms() - score < UNSERVED_MS
             if kind in self._kinds or (is_new and {kind, name} != {UNREADABLE}):
                 await self._left.leave(job_id, queue, score)
                 return
-        if await self._redis.zscore(abort_jobs_ss, job_id) is not None:  # a claim ends it, which says so to no worker
+        if about["aborted"]:  # a claim ends it, which says so to no worker
             self._watch.aborted_before_start(job_id, call)
         await adopt_call(
             self._enqueuer,
@@ -127,9 +137,10 @@ class ServedFunctions:
             queue,
             function=name,
             kind=name if name not in self._kinds and name != BATCH else f"function:{name}",
-            params=shown_call(call.args, call.kwargs),
+            params=POISON if has_killed else shown_call(call.args, call.kwargs),
             fields=self._fields_of(job_id, call, score),
         )
+        await self._redis.delete(READING + job_id)
 
     def _fields_of(self, job_id: str, call: ArqCall, score: int) -> list[str | bytes]:
         """What the record has besides: how an end is told that no worker of the application writes."""
@@ -145,26 +156,16 @@ class ServedFunctions:
             fields += [name, packed] if packed is not None else []
         return fields
 
-    def _read(self, body: bytes) -> ArqCall:
-        """Raises: SerializationError."""
-        call = ArqCall(*deserialize_job_raw(body, deserializer=self._options.job_deserializer))
-        if (lack := _lack_of(call)) is not None:
-            raise SerializationError(lack) from ValueError(lack)
-        return call
-
     async def attempt(self, job: ClaimedJob, began: float) -> Outcome:
         """Make one attempt, as `Executor.attempt`."""
         return await observed(job, self._try(job, began))
 
     async def _try(self, job: ClaimedJob, began: float) -> Outcome:
+        body = await self._body(job, began)
+        if isinstance(body, Outcome):
+            return body
         try:
-            body = await self._redis.get(job_key_prefix + job.id)
-        except REDIS_ERRORS:  # the function has not begun: that is to use up no try, and to end no worker
-            return self._outcome(job, "handed_back", began)
-        if body is None:
-            return self._not_called(job, began, NO_CALL, JobExecutionFailed("job expired"), ("expired", NO_BODY))
-        try:
-            call = self._read(body)
+            call = read_call(body, self._options.job_deserializer)
         except SerializationError as error:
             reason = f"The job cannot be read by the application's job_deserializer: {error.__cause__!r}"
             return self._not_called(job, began, NO_CALL, error, ("unreadable_job", reason))
@@ -191,6 +192,32 @@ class ServedFunctions:
         written = asyncio.Event()
         self._application.after(ctx, written)
         return replace(outcome, written=written)
+
+    async def _body(self, job: ClaimedJob, began: float) -> bytes | Outcome:
+        """What ARQ's client has written, or how the job ends without it."""
+        if job.params == POISON:
+            return self._not_called(job, began, NO_CALL, JobExecutionFailed(POISONOUS), ("poison", POISONOUS))
+        try:
+            body, done = await self._redis.mget(job_key_prefix + job.id, result_key_prefix + job.id)
+        except REDIS_ERRORS:  # the function has not begun: that is to use up no try, and to end no worker
+            return self._outcome(job, "handed_back", began)
+        if body is None and done is not None:
+            return self._done_elsewhere(job, began, done)
+        if body is None:
+            return self._not_called(job, began, NO_CALL, JobExecutionFailed("job expired"), ("expired", NO_BODY))
+        return bytes(body)
+
+    def _done_elsewhere(self, job: ClaimedJob, began: float, done: bytes) -> Outcome:
+        """ARQ's own worker has run the job between its adoption and its start here: what it has written stays."""
+        with contextlib.suppress(SerializationError):
+            info = deserialize_result(done, deserializer=self._options.job_deserializer)
+            if not info.success:
+                told = ("failed", message_of(info.result)[: MAX_SHOWN_CHARS * 10])
+                return replace(self._outcome(job, "failed", began), error=told, arq_result=done)
+            shown = SerializedResult.of(Result(shown_result(info.result)))
+            return replace(self._outcome(job, "succeeded", began), result=shown, arq_result=done)
+        unknown = SerializedResult.of(Result({}))
+        return replace(self._outcome(job, "succeeded", began), result=unknown, arq_result=done)
 
     async def _called(
         self, job: ClaimedJob, began: float, call: ArqCall, function: Function | CronJob, ctx: dict[Any, Any]
@@ -341,19 +368,3 @@ def _writable_ends(serializer: Serializer | None) -> dict[str, Any]:
     except Exception:  # whatever the application's function does
         return dict.fromkeys(ends, UNWRITABLE)
     return ends
-
-
-def _lack_of(call: ArqCall) -> str | None:
-    """What a body lacks that ARQ's client would not have written so; None if nothing."""
-    if not (isinstance(call.function, str) and call.function.isprintable() and len(call.function) <= MAX_NAME_CHARS):
-        return f"f is not a function's name of at most {MAX_NAME_CHARS} characters"
-    if not (isinstance(call.args, list | tuple) and isinstance(call.kwargs, dict)):
-        return "a is not a list or tuple, or k is not a dict"
-    if not all(isinstance(name, str) for name in call.kwargs):
-        return "a name in k is not a string"
-    try:
-        ms_to_datetime(call.enqueued_ms)
-        max(call.job_try or 1, 1)
-    except (TypeError, ValueError, OverflowError, OSError):
-        return "et or t is not a number"
-    return None

@@ -20,7 +20,7 @@ from worker.attempts.running import ClaimedJob
 from worker.duties.waker import LISTEN_S
 from worker.executor import Executor
 
-LEFT_AT_MOST = 200
+LEFT_AT_MOST = 1000
 """Jobs of ARQ's clients that a worker remembers to leave to others: each claim names them."""
 LEFT_S = 10.0
 """Seconds after which such a job is looked at again: the others may be gone."""
@@ -70,7 +70,7 @@ class LeftJobs:
     """
 
     def __init__(self, redis: "Redis[bytes]") -> None:
-        self._leave = Script(redis, "run/leave")
+        self._leave = Script(redis, "application/leave")
         self._until: dict[str, float] = {}
 
     def payload(self) -> dict[str, Any]:

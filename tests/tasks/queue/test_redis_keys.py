@@ -86,6 +86,7 @@ NAMES = {
     "ARQ_BODY": "arq-body:",
     "FUNCTIONS": "functions:",
     "ARQ_WORKER": "arq-worker:",
+    "READING": "reading:",
     "MADE_QUEUES": "queues",
     "UNIQUE": "unique:",
 }

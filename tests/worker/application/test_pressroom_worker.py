@@ -13,6 +13,7 @@ from typing import Any
 
 import msgpack
 import pytest
+import structlog
 from arq import cron
 from arq.connections import ArqRedis, RedisSettings, create_pool
 from arq.constants import abort_jobs_ss, default_queue_name, health_check_key_suffix, job_key_prefix
@@ -71,6 +72,7 @@ async def pool(redis: ArqRedis, valkey: Valkey, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("DEV", "1")
     pool = await create_pool(RedisSettings.from_dsn(valkey.url), default_queue_name=NAME)
     yield pool
+    structlog.reset_defaults()
     await close(pool)
     await redis.delete(NAME, NAME + health_check_key_suffix, default_queue_name, abort_jobs_ss)
 

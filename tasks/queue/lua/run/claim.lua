@@ -263,7 +263,7 @@ local function handle_timers(timers, queue, patience)
     if handle_timer(due[n], queue, patience) then left = left + 1 end
   end
   if left >= DUE_AT_ONCE then
-    for _, id in ipairs(known_behind(timers)) do
+    for _, id in ipairs(not_left_behind(timers)) do
       due[#due + 1] = id
       if handle_timer(id, queue, patience) then left = left + 1 end
     end

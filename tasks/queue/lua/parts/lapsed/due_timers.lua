@@ -14,13 +14,15 @@ local function due_timers(timers)
   return due
 end
 
--- The oldest were left to other workers, and stay due: jobs behind them that have a record must not wait for those.
-local function known_behind(timers)
-  local known = {}
+-- The oldest were left to other workers, and stay due: jobs behind them must not wait for those, if they have a record or
+-- are not known to be others'.
+local function not_left_behind(timers)
+  local found, left = {}, payload.left or {}
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', timers, '-inf', now, 'LIMIT', DUE_AT_ONCE, BEHIND_AT_ONCE)) do
-    if #known < DUE_AT_ONCE and redis.call('EXISTS', K.job .. id) == 1 then known[#known + 1] = id end
+    if #found >= DUE_AT_ONCE then break end
+    if not left[id] or redis.call('EXISTS', K.job .. id) == 1 then found[#found + 1] = id end
   end
-  return known
+  return found
 end
 
 -- Whether it is too late for a job that was about to begin. Its timer, which is due now, closes it.

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+import structlog
 from arq.connections import ArqRedis
 
 from tasks.queue.records.list import Listing, Selection
@@ -76,6 +77,7 @@ def test_what_cannot_run_ends_the_start_with_a_sentence(
     # The lines of this process' later tests would go to what capsys has closed.
     monkeypatch.setattr("tasks.telemetry.logs.configure", lambda _settings: None)
     assert main() == 2
+    structlog.reset_defaults()  # it has begun to log where pytest reads it
     written = capsys.readouterr().err
     assert says in written
     assert written.count("\n") == 1, "one line"

@@ -14,8 +14,8 @@ local function due_timers(timers)
   return due
 end
 
--- The oldest were left to other workers, and stay due: jobs behind them must not wait for those, if they have a record or
--- are not known to be others'.
+-- The oldest were left to other workers, and stay due. Jobs behind them must not wait for those, if they have a record
+-- or are not known to be others'.
 local function not_left_behind(timers)
   local found, left = {}, payload.left or {}
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', timers, '-inf', now, 'LIMIT', DUE_AT_ONCE, BEHIND_AT_ONCE)) do

@@ -21,10 +21,10 @@ from tasks.queue.records.list import Listing, Selection, read
 from tasks.settings import Settings
 from tests.support.eventually import eventually
 from tests.support.processes import ROOT
-from tests.support.servers import Valkey, start_process
 from tests.worker.application.conftest import QUEUE, Bookshop, environment
 from tests.worker.application.test_functions import enqueue, result, seen
 from tests.worker.application.test_served_functions import NAME, served
+from tools.servers import Valkey, start_process
 from worker.attempts.running import ClaimedJob
 
 JOBS = 300

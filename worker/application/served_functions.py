@@ -158,7 +158,14 @@ class ServedFunctions:
 
     async def attempt(self, job: ClaimedJob, began: float) -> Outcome:
         """Make one attempt, as `Executor.attempt`."""
-        return await observed(job, self._try(job, began))
+        return await observed(job, self._watched(job, began))
+
+    async def _watched(self, job: ClaimedJob, began: float) -> Outcome:
+        self._watch.begun(job.id)
+        try:
+            return await self._try(job, began)
+        finally:
+            self._watch.ended(job.id)
 
     async def _try(self, job: ClaimedJob, began: float) -> Outcome:
         body = await self._body(job, began)

@@ -51,6 +51,7 @@ STATUS = {
     "already_ended": 409,
     "not_ended": 409,
     "not_retryable": 409,
+    "not_changeable": 409,
     "not_unique": 409,
     "inputs_gone": 409,
     "endpoint_disabled": 409,

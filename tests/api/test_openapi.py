@@ -229,6 +229,8 @@ async def test_every_example_works(alice: httpx.AsyncClient, known: dict[str, st
     for method, path, request, statuses in sorted(requests(), key=lambda one: one[0] == "delete"):
         # What is done to a job is done to one that waits, and then is cancelled.
         names = known | ({"job_id": known["waiting"]} if path.endswith(("/cancellation", "/retry")) else {})
+        if (method, path) == ("patch", "/v1/jobs/{job_id}"):  # only what waits is changed
+            names |= {"job_id": (await alice.post("/v1/images?delay=3600", content=PNG)).json()["id"]}
         if path.endswith("/rotation"):  # two keys are live at most
             names |= {"key_id": await new_key(alice)}
         if path == "/v1/changes":  # it would go on

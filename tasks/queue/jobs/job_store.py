@@ -1,7 +1,7 @@
 """What is done with jobs after they are enqueued: cancel, retry, delete; and batches, which jobs join one by one."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from redis.asyncio import Redis
@@ -38,6 +38,7 @@ class JobStore:
         self._cancel = Script(redis, "verbs/cancel")
         self._reopen = Script(redis, "verbs/reopen")
         self._delete = Script(redis, "verbs/delete")
+        self._change = Script(redis, "verbs/change")
         self._batch = Script(redis, "submit/batch")
 
     async def cancel(self, job_id: str) -> str:
@@ -64,6 +65,21 @@ class JobStore:
     async def note_place(self, step: BulkStep) -> None:
         """Store how far a bulk job is that changed nothing in this step."""
         await self.cancel_all([], step)
+
+    async def change(self, job_id: str, change: Mapping[str, Any]) -> dict[str, Any]:
+        """Change the time, the priority or the deadline of a job that waits.
+
+        Args:
+            job_id: The job.
+            change: What `change.lua` takes: delay_ms or run_at, priority, deadline or start_within_ms or no_deadline,
+                and the limits of a submit.
+
+        Returns:
+            answer: `changed`, `unknown`, `too_early`, `kind` (with the kind, of which none is changed), the state of a
+                job that does not wait, or what is over the limits.
+        """
+        answer: dict[str, Any] = await self._change({**change, "id": job_id})
+        return answer
 
     async def retry(self, ids: Sequence[str], step: BulkStep | None = None) -> list[str]:
         """As `reopen`, for RETRYABLE jobs; others stay in their state, which is the answer."""

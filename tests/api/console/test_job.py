@@ -15,7 +15,7 @@ from tests.support.api.pictures import PNG
 from tests.support.api.serving import ALICE, BOB
 from tests.support.api.subscribers import delivering, listed, publish, subscribe
 from tests.support.blobs import put
-from tests.support.console.browsers import PAGE, key_with, signed_in
+from tests.support.console.browsers import PAGE, key_with, send_form, signed_in
 from tests.support.eventually import eventually
 from tests.support.receivers import Receiver
 
@@ -114,6 +114,34 @@ async def test_a_failure_says_why_and_is_retried_cancelled_and_deleted(
         assert gone.headers["location"] == "/console/jobs?state=failed&kind=thumbnail"
         none = await browser.get(place)
         assert (none.status_code, "There is no such job" in none.text, job_id in none.text) == (404, True, True)
+
+
+async def test_a_scheduled_job_runs_now_and_goes_before_others_without_a_script(
+    port: int, bob: httpx.AsyncClient, worker: ManualWorker
+) -> None:
+    job_id = (await bob.post("/v1/images?delay=3600", content=PNG)).json()["id"]
+    place = f"/console/jobs/{job_id}"
+    async with signed_in(port, BOB) as browser:
+        page = (await browser.get(place)).text
+        offered = [one for one in ("high", "normal", "low") if f'name="priority" value="{one}"' in page]
+        assert offered == ["high", "low"]
+        assert "Run it now" in page
+        answer = await browser.post(f"{place}/priority", data={"priority": "high"}, headers=PAGE)
+        assert (answer.status_code, answer.headers["location"]) == (303, place)
+        page = (await browser.get(place)).text
+        assert "Its priority was changed." in page
+        await send_form(browser, page, f"{place}/run-now")
+        page = (await browser.get(place)).text
+        assert "It runs as soon as a slot is free." in page
+        assert f'action="{place}/run-now"' not in page
+        job = (await bob.get(f"/v1/jobs/{job_id}")).json()
+        assert (job["state"], job["priority"]) == ("queued", "high")
+        refused = await browser.post(f"{place}/priority", data={"priority": EVIL}, headers=PAGE)
+        assert (refused.status_code, EVIL in refused.text) == (422, False)
+        await worker.end(job_id)
+        refused = await browser.post(f"{place}/run-now", headers=PAGE)
+        assert (refused.status_code, "Retry it" in refused.text) == (409, True), "from a page that is older"
+        assert f'action="{place}/priority"' not in (await browser.get(place)).text
 
 
 async def test_what_a_retry_cannot_cure_has_neither_its_button_nor_its_command(

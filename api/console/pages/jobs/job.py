@@ -25,6 +25,7 @@ CHILDREN: Final = 25
 """Deliveries of an event, or jobs of a batch, that are shown; the list of jobs has all."""
 GONE: Final = (404, 410)
 OF_REPORTS: Final = ("report", "validation")
+WAITING: Final = ("scheduled", "queued", "retrying")
 LEFT_OUT: Final = (403, 404, 410)
 """Statuses with which a part of the page is left out: the key lacks its scope, or it is no longer there."""
 
@@ -103,6 +104,19 @@ async def retry_job(visit: Visit) -> Response:
     return await visit.act(_retry_of(job, of_owner(visit, job)), to=_place(visit), done="job_page.retried")
 
 
+@router.action("/jobs/{id}/run-now")
+async def run_job_now(visit: Visit) -> Response:
+    """Let a scheduled job run now."""
+    return await visit.act(_change(visit.path["id"], delay=0), to=_place(visit), done="job_page.runs_now")
+
+
+@router.action("/jobs/{id}/priority")
+async def change_priority(visit: Visit) -> Response:
+    """Let it go before or behind the owner's other jobs."""
+    call = _change(visit.path["id"], priority=(await visit.form()).get("priority"))
+    return await visit.act(call, to=_place(visit), done="job_page.priority_changed")
+
+
 @router.action("/jobs/{id}/cancel")
 async def cancel_job(visit: Visit) -> Response:
     """Cancel it."""
@@ -147,6 +161,10 @@ def _retry_of(job: Mapping[str, Any], query: Query) -> ApiCall:
     return call_of("retry", job["id"])
 
 
+def _change(job_id: str, **changes: Any) -> ApiCall:
+    return ApiCall("PATCH", at("jobs", job_id), body=changes)
+
+
 def _calls(job: Mapping[str, Any], query: Query, *, may_retry: bool) -> dict[str, ApiCall]:
     """What one can do with it now: the name of a form, and its call. may_retry: whether that may help."""
     job_id, has_ended = job["id"], "finished_at" in job
@@ -154,6 +172,10 @@ def _calls(job: Mapping[str, Any], query: Query, *, may_retry: bool) -> dict[str
     is_sent_again = job["kind"] == "delivery" and (has_ended or job["state"] == "retrying")
     if may_retry and (is_sent_again or "retry" in job["links"]):
         calls["retry"] = _retry_of(job, query)
+    if job["state"] in WAITING and job["kind"] != "delivery":
+        if job["state"] == "scheduled":
+            calls["run_now"] = _change(job_id, delay=0)
+        calls["priority"] = _change(job_id, priority="high" if job["priority"] != "high" else "normal")
     if "cancellation" in job["links"]:
         calls["cancel"] = call_of("cancel", job_id)
     if has_ended:

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from arq.connections import ArqRedis
@@ -62,6 +63,7 @@ class Walk:
             self.let_time_pass,
             self.retry,
             self.be_late,
+            self.change,
         ]
         move = self._chance.choice([*moves, *self.more_moves()])
         await move()
@@ -161,6 +163,13 @@ class Walk:
             for queue in self.queues:
                 await look_now(self._redis, job_id, queue)
             await self._redis.zadd(abort_jobs_ss, {job_id: 1})
+
+    async def change(self) -> None:
+        """Somebody changes a job that may wait."""
+        if self.ids:
+            changes: list[dict[str, Any]] = [{"delay_ms": 0}, {"delay_ms": 60_000}, {"priority": "high"}]
+            changes += [{"priority": "low", "start_within_ms": 90_000}, {"no_deadline": True}]
+            await self._job_store.change(self._chance.choice(self.ids), self._chance.choice(changes))
 
     async def be_late(self) -> None:
         """Deadlines pass, and only for some of them the timer is due already."""

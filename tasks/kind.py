@@ -245,8 +245,19 @@ class JobContext(Generic[P]):
 
 
 LimitOption = Literal["deadline", "start_within", "timeout_s", "max_tries"]
+UniqueOption = Literal["unique", "debounce", "throttle"]
 SubmitOption = Literal[
-    "name", "priority", "queue", "delay", "run_at", "after", "run_if", "batch", "notify", LimitOption
+    "name",
+    "priority",
+    "queue",
+    "delay",
+    "run_at",
+    "after",
+    "run_if",
+    "batch",
+    "notify",
+    LimitOption,
+    UniqueOption,
 ]
 SUBMIT_OPTIONS: frozenset[SubmitOption] = frozenset(get_args(SubmitOption))
 """Everything that `POST /v1/jobs` may say of a job besides its kind and params."""

@@ -35,8 +35,12 @@ async def wrong_unique_keys(redis: ArqRedis, ids: Iterable[str]) -> list[str]:
     """A sentence for each key that is left behind, and for each job that should hold its key and does not."""
     held, wrong = await holders(redis), []
     of_holder = {job_id: key for key, job_id in held.items()}
-    for job_id in {*ids, *held.values()}:
-        owner, stored, state, attempt = await redis.hmget(JOB + job_id, "owner", "unique", "state", "attempt")
+    every = list({*ids, *held.values()})
+    async with redis.pipeline(transaction=False) as pipe:
+        for job_id in every:
+            pipe.hmget(JOB + job_id, "owner", "unique", "state", "attempt")
+        records = await pipe.execute()
+    for job_id, (owner, stored, state, attempt) in zip(every, records, strict=True):
         key = of_holder.get(job_id)
         if owner is None or stored is None or state is None:
             wrong += [f"{key} is held by {job_id}, which has no such key"] if key else []

@@ -17,7 +17,7 @@ from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.lanes.lane_id import LaneId
 from tasks.queue.records.list import read
 from tasks.queue.records.record import Priority, Record, State
-from tasks.queue.redis_keys import JOB, ROOT, arq_queue
+from tasks.queue.redis_keys import JOB, QUEUE, ROOT, arq_queue
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tests.support.key_leaks import key_leaks
@@ -141,6 +141,8 @@ class Walk:
             if holder is worker:
                 await lapse(self._redis, job)
                 self._stale.append(self._held.pop(job_id))
+        for queue in self.queues:  # on a busy machine the last claim may be so long ago that leases have a respite
+            await self._redis.hdel(QUEUE + queue, "seen", "patience")
         await self._chance.choice(self._workers).claim(dict.fromkeys(self.queues, 0))
 
     async def say_stale(self) -> None:

@@ -338,16 +338,21 @@ def _attempt(attempt: dict[str, Any]) -> Attempt:
 
 def attempts_of(record: Record) -> list[dict[str, Any]]:
     """The attempts as their views take them: with the one that runs, and with words for those whose worker died."""
-    attempts = [_in_words(attempt) if attempt["outcome"] == "lapsed" else attempt for attempt in record.attempts]
+    last = record.attempts[-1] if record.attempts and record.finished_at is not None else None
+    attempts = [
+        _in_words(attempt, was_last=attempt is last) if attempt["outcome"] == "lapsed" else attempt
+        for attempt in record.attempts
+    ]
     if record.state is State.RUNNING and record.worker and record.attempt:
         running = {"number": record.attempt, "worker": record.worker, "started_at": record.started_at}
         attempts.append({**running, "outcome": "running"})
     return attempts
 
 
-def _in_words(lapsed: dict[str, Any]) -> dict[str, Any]:
+def _in_words(lapsed: dict[str, Any], *, was_last: bool) -> dict[str, Any]:
+    """was_last: whether the job ended with this attempt."""
     message = (
-        f"The worker {lapsed['worker']} died, or was cut off, while it ran this attempt. The job is run again, and no "
-        "try is used up."
+        f"The worker {lapsed['worker']} died, or was cut off, while it ran this attempt. "
+        f"{'The job is not run again by itself.' if was_last else 'The job is run again, and no try is used up.'}"
     )
     return {"error": {"code": "lapsed", "message": message}, **lapsed}

@@ -174,3 +174,5 @@ async def test_a_lapsed_attempt_and_a_suspect_are_told_in_words(
     poisoned = await job(alice, job_id)
     assert (poisoned["state"], poisoned["error"]["code"]) == ("failed", "poison")
     assert "then retry it" in poisoned["error"]["message"]
+    ends = [attempt["error"]["message"].partition("this attempt. ")[2] for attempt in poisoned["attempts"]]
+    assert ends == [*["The job is run again, and no try is used up."] * 2, "The job is not run again by itself."]

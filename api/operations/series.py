@@ -13,11 +13,13 @@ from pydantic.config import JsonDict
 from api.http.access.scopes import requires
 from api.http.answers import uncached
 from api.http.caller import admin_of
+from api.http.context import Context
 from api.http.problems import documented
 from api.http.query import documented_query, query_of
 from api.jobs.filter import QueueName
 from tasks.clock import from_ms
 from tasks.kind import Kind
+from tasks.queue.queues.queue_keys import MADE_QUEUES
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import BUCKETS_MS, QUEUES, SECOND_MS
 from tasks.queue.series.depth import NO_DEPTH
@@ -162,10 +164,15 @@ async def get_metric_series(request: Request) -> Response:
     query, context = query_of(request, SeriesQuery), admin_of(request).context
     series = await read_series(context.redis, RINGS[query.range])
     # A month of a busy service takes some tens of milliseconds, in which other requests are answered.
-    found = (queue for depths in series.depths for queue in depths or ())
-    queues = dict.fromkeys((*QUEUES, *found)) if query.queue is None else (query.queue,)
+    queues = [query.queue] if query.queue is not None else await _all_queues(context, series)
     answer = await asyncio.to_thread(_view, query.range, series, _kinds(query, context.kinds), queues)
     return uncached(answer)
+
+
+async def _all_queues(context: Context, series: RingSteps) -> list[str]:
+    """Those that there are, and those that were there in the range."""
+    made = [queue.decode() for queue in await context.redis.zrange(MADE_QUEUES, 0, -1)]
+    return list(dict.fromkeys((*QUEUES, *made, *(queue for depths in series.depths for queue in depths or ()))))
 
 
 def _view(range_name: RangeName, series: RingSteps, kinds: set[str] | None, queues: Iterable[str]) -> MetricSeries:

@@ -8,6 +8,7 @@ from fastapi import Response
 
 from api.console import troubles
 from api.console.calls import ApiCall, at
+from api.console.forms import count_in
 from api.console.series_charts import RANGES, DepthCharts, SeriesCharts, range_of
 from api.console.visit import ROOT, ConsoleRouter, Visit
 
@@ -17,6 +18,8 @@ PAGE: Final = f"{ROOT}/queues"
 LANES_IN_LIST: Final = 5
 LANES: Final = 50
 OWN_JOBS: Final = 50
+NUMBERS: Final = ("concurrency", "max_running")
+PRIORITIES: Final = ("high", "normal", "low")
 
 Found = Mapping[str, Any]
 
@@ -66,6 +69,9 @@ async def show_queue(visit: Visit) -> Response:
         depth=DepthCharts.of(series, name, visit.t),
         ranges=RANGES,
         pause_of=pause_call,
+        change=change_call(name, queue),
+        deletion=ApiCall("DELETE", at("queues", name)) if "made_at" in queue else None,
+        priorities=PRIORITIES,
         jobs_url=troubles.jobs_url,
     )
 
@@ -92,6 +98,29 @@ async def resume_queue(visit: Visit) -> Response:
     queue = visit.path["queue"]
     call = ApiCall("POST", at("queues", queue, "resume"))
     return await visit.act(call, to=PAGE, done="queues.resumed", queue=queue)
+
+
+@router.action("/queues/{queue}/change")
+async def change_queue(visit: Visit) -> Response:
+    """Set how many of its jobs run at once, and whether it is served first or last."""
+    queue, form = visit.path["queue"], await visit.form()
+    set_of_it = {name: form.get(name, "").strip() for name in ("priority", *NUMBERS)}
+    return await visit.act(change_call(queue, set_of_it), to=f"{PAGE}/{queue}", done="queues.changed", queue=queue)
+
+
+@router.action("/queues/{queue}/delete")
+async def delete_queue(visit: Visit) -> Response:
+    """Delete a queue that was made, and is empty."""
+    queue = visit.path["queue"]
+    call = ApiCall("DELETE", at("queues", queue))
+    return await visit.act(call, to=PAGE, done="queues.deleted", queue=queue)
+
+
+def change_call(queue: str, values: Mapping[str, Any]) -> ApiCall:
+    """The call that sets all of a queue."""
+    # What is no number is sent as it is: the API says what is wrong.
+    numbers = {name: count_in(str(values[name])) or values[name] for name in NUMBERS if values.get(name)}
+    return ApiCall("PUT", at("queues", queue), body={"priority": values.get("priority") or "normal", **numbers})
 
 
 def pause_call(queue: str, reason: str = "") -> ApiCall:

@@ -42,6 +42,28 @@ async def test_a_queue_is_paused_with_a_reason_and_resumed(
     assert (await alice.get("/v1/queues/media")).json()["paused"] is False
 
 
+async def test_a_queue_that_was_made_is_changed_and_deleted(
+    admin: httpx.AsyncClient, owner: httpx.AsyncClient, alice: httpx.AsyncClient
+) -> None:
+    await alice.put("/v1/queues/emails", json={"max_running": 7})
+    assert ">emails</a>" in await shown(admin, "/console/queues")
+    page = await shown(admin, "/console/queues/emails")
+    assert 'value="7"' in page
+    change = {"priority": "high", "concurrency": "3", "max_running": ""}
+    answer = await admin.post("/console/queues/emails/change", data=change, headers=PAGE)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/console/queues/emails")
+    found = (await alice.get("/v1/queues/emails")).json()
+    assert (found["priority"], found["concurrency"], "max_running" in found) == ("high", 3, False)
+    wrong = await admin.post("/console/queues/emails/change", data={"concurrency": EVIL}, headers=PAGE)
+    assert (wrong.status_code, EVIL in wrong.text) == (422, False)
+    for verb in ("change", "delete"):
+        refused = await owner.post(f"/console/queues/emails/{verb}", data=change, headers=PAGE)
+        assert refused.status_code == 403
+    assert "/console/queues/media/delete" not in await shown(admin, "/console/queues/media")
+    await send_form(admin, page, "/console/queues/emails/delete")
+    assert (await alice.get("/v1/queues/emails")).status_code == 404
+
+
 async def test_a_queue_without_a_worker_says_how_to_start_one(
     admin: httpx.AsyncClient, alice: httpx.AsyncClient, redis: ArqRedis
 ) -> None:

@@ -254,6 +254,7 @@ SubmitOption = Literal[
     "run_at",
     "after",
     "run_if",
+    "results",
     "batch",
     "notify",
     LimitOption,

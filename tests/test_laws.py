@@ -49,7 +49,7 @@ LAYERS = (
         "public_files",
         "destinations",
     },
-    {"history", "accounts"},
+    {"history", "accounts", "workflow"},
     {"thumbnail", "report", "webhook.kind", "maintenance"},
     {"catalogue", "schedule.built_in"},
 )

@@ -20,6 +20,7 @@ from tasks.settings import DAY_S, Settings
 from tasks.storage.protocol import BlobMissing, StorageUnavailable
 from tasks.telemetry.error_text import message_of
 from tasks.validation import faults_of, refusal_of
+from tasks.workflow.references import with_results
 from worker.attempts.attempt import forget_cancellation, observed
 from worker.attempts.outcome import Outcome, Postponement, SerializedResult, Verb
 from worker.attempts.progress import ProgressReporter
@@ -103,7 +104,7 @@ class Executor:
         after_s = 0.0
         try:
             kind = self._kind(job)
-            result = await self._call(kind, _params(kind, job), job, notes)
+            result = await self._call(kind, await self._params(kind, job), job, notes)
         except Refusal as refusal:
             wait = await self._postponed(refusal, began)
             failed = {"error": (refusal.code, refusal.message), "field": refusal.field}
@@ -197,6 +198,14 @@ class Executor:
             )
         return kind
 
+    async def _params(self, kind: Kind[Any], job: ClaimedJob) -> BaseModel:
+        text = await with_results(self._resources.redis, job.id, job.params, self._settings.max_params_bytes)
+        try:
+            params: BaseModel = kind.params.model_validate_json(text)
+        except ValidationError as error:
+            raise refusal_of(faults_of(error, whole="params"), "invalid_params") from error
+        return params
+
     async def _call(self, kind: Kind[Any], params: BaseModel, job: ClaimedJob, notes: Notes) -> SerializedResult:
         scratch = self._scratch.open()
         progress = ProgressReporter(self._progress, self._worker_id, job)
@@ -241,11 +250,3 @@ class _TimedOut(Exception):  # noqa: N818 - an outcome
 
 def _timeout_s(kind: Kind[Any], job: ClaimedJob) -> float:
     return min(job.timeout_s or kind.timeout_s, kind.timeout_s)
-
-
-def _params(kind: Kind[Any], job: ClaimedJob) -> BaseModel:
-    try:
-        params: BaseModel = kind.params.model_validate_json(job.params)
-    except ValidationError as error:
-        raise refusal_of(faults_of(error, whole="params"), "invalid_params") from error
-    return params

@@ -66,6 +66,7 @@ class SubmissionOptions(RequestedOptions, total=False):
     upload_token: str | None
     token_upload: str | None
     received: Mapping[str, int]
+    results: bool
 
 
 class Caller:

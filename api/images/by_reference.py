@@ -118,7 +118,24 @@ async def receive_named(
             `unsupported_format`, `invalid_url`, `address_refused`, and those of `OutputFields.add_to`.
     """
     text = await whole(request.headers, body, caller.context.settings.max_params_bytes)
-    requested, chosen = examined(text, ImageRequest, checks), None
+    return await find_named(caller, examined(text, ImageRequest, checks), submit_options, checks)
+
+
+async def find_named(
+    caller: Caller, requested: ImageRequest | None, submit_options: RequestedOptions, checks: Checks
+) -> NamedImage:
+    """Find the image that a body names, and read the rest of it.
+
+    Args:
+        caller: The sender.
+        requested: The body; None if it has faults alone.
+        submit_options: As of `receive_named`.
+        checks: Those of the request, or of the part of it that this is.
+
+    Raises:
+        Refusal: As `receive_named`.
+    """
+    chosen = None
     if requested is not None:
         with checks.collect():
             chosen = await _variants(caller, requested)

@@ -183,11 +183,11 @@ async def submit_images(request: Request) -> Response:
     await caller.check_bytes(request.headers.get("content-length"))
     received = await _receive(request, caller, options, submit_options, checks)
     images, name, warnings = received.images, received.name, received.warnings
-    submission_of = partial(_submission, caller, received, submit_options)
+    made_of = partial(submission_of, caller, received, submit_options)
     if len(images) == 1:
         only = replace(images[0], name=name or images[0].name)
-        return await respond(caller, await caller.context.enqueuer.enqueue(submission_of(only)), warnings)
-    submissions = list(map(submission_of, images))
+        return await respond(caller, await caller.context.enqueuer.enqueue(made_of(only)), warnings)
+    submissions = list(map(made_of, images))
     return await respond_batch(caller, await caller.context.enqueuer.enqueue_batch(submissions, name), warnings)
 
 
@@ -276,12 +276,20 @@ def _form(request: Request, body: AsyncGenerator[bytes], content_type: str, sett
     return Multipart(counted(body, limit), content_type)
 
 
-def _submission(
+def submission_of(
     caller: Caller,
     received: Received,
     submit_options: RequestedOptions,
     picture: Upload | Remote,
 ) -> Submission:
+    """What one of the images of a request submits.
+
+    Args:
+        caller: The sender.
+        received: The request.
+        submit_options: Its options.
+        picture: The image.
+    """
     stored = None if isinstance(picture, Remote) else picture.blob
     watermarks = dict(received.chosen.watermarks)
     url = picture.url if isinstance(picture, Remote) else None

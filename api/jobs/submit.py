@@ -1,11 +1,11 @@
 """Submitting a job of any kind that allows it: `POST /v1/jobs`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, ValidationError
 
 from api.http.access.scopes import requires
 from api.http.caller import Caller, caller_of
@@ -24,6 +24,8 @@ from tasks.kind import SUBMIT_OPTIONS, Kind
 from tasks.queue.redis_keys import QUEUES
 from tasks.refusal import Refusal
 from tasks.settings.queues import QUEUE, queue_fault
+from tasks.validation import faults_of, refusal_of
+from tasks.workflow.references import MAX_REFERENCES, references_of
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -59,6 +61,11 @@ class JobRequest(LabelFields, OutputOptions):
         None,
         max_length=40 * MAX_AFTER,
         description="Ids of jobs that must end first; `run_if` says how.",
+    )
+    results: bool = Field(
+        False,
+        description='Whether `{"$job": id, "path": "result.total"}` in the params stands for what a job in '
+        "`after` made; it is put in when the job starts. A path begins with `result`, `files`, `state` or `error`.",
     )
     notify: Annotated[str | None, BeforeValidator(_notify_as_text, json_schema_input_type=Notify | str | None)] = Field(
         None, max_length=4_000, description=DESCRIPTION
@@ -114,10 +121,11 @@ async def submit_job(request: Request) -> Response:
     wrong = {fault.field.partition(".")[0] for fault in checks.faults}
     if requested is not None:
         if "kind" not in wrong:
-            kind = checks.run(lambda: _submittable(caller.context.kinds, requested.kind))
+            kind = checks.run(lambda: submittable(caller.context.kinds, requested.kind))
         if kind is not None:
             if "params" not in wrong:
-                checks.run(lambda: _check_params(kind, requested.params), inside="params", code="invalid_params")
+                after = requested.prerequisites if requested.results and "after" not in wrong else ()
+                checks.run(lambda: check_params(kind, requested.params, after), inside="params", code="invalid_params")
             for option in sorted((SUBMIT_OPTIONS - kind.submit_options) & requested.model_fields_set):
                 message = f"The kind {kind.name!r} does not accept the option {option!r}."
                 checks.add(Refusal("invalid_request", message, field=option))
@@ -127,7 +135,9 @@ async def submit_job(request: Request) -> Response:
     checks.done()
     assert requested is not None and kind is not None and options is not None  # noqa: S101, PT018 - else checks failed
     params = json.dumps(requested.params, ensure_ascii=False)
-    submitted = await caller.submit(kind, params, name=requested.name, queue=requested.queue, **options)
+    submitted = await caller.submit(
+        kind, params, name=requested.name, queue=requested.queue, results=requested.results, **options
+    )
     return await respond(caller, submitted, await _warnings(request, caller, requested.queue))
 
 
@@ -154,8 +164,12 @@ async def _warnings(request: Request, caller: Caller, queue: str | None) -> list
     return [f"No worker serves the queue {queue!r}. The job waits until one does: `python -m worker {queue}`."]
 
 
-def _submittable(kinds: Mapping[str, Kind[Any]], name: str) -> Kind[Any]:
-    """Raises: Refusal `unknown_kind`, which names the kinds that may be submitted."""
+def submittable(kinds: Mapping[str, Kind[Any]], name: str) -> Kind[Any]:
+    """The kind of this name, if it may be submitted here.
+
+    Raises:
+        Refusal: `unknown_kind`, which names the kinds that may be.
+    """
     kind = kinds.get(name)
     if kind is None or not kind.submittable:
         names = ", ".join(one.name for one in kinds.values() if one.submittable)
@@ -164,12 +178,36 @@ def _submittable(kinds: Mapping[str, Kind[Any]], name: str) -> Kind[Any]:
     return kind
 
 
-def _check_params(kind: Kind[Any], params: dict[str, Any]) -> None:
+def check_params(kind: Kind[Any], params: dict[str, Any], after: Collection[str] = ()) -> None:
     """As the worker will read them; a field that the model does not know is refused, unless the model says otherwise.
+    What references stand for is not known yet: it is examined when the job starts.
+
+    Args:
+        kind: The kind.
+        params: The params.
+        after: Ids of the jobs to which they may refer; none where the submit does not say `results`.
 
     Raises:
         ValidationError: The params do not fit.
-        Refusal: What validators of the model raise.
+        Refusal: `invalid_request` for a reference to another job; what validators of the model raise.
     """
+    references = list(references_of(params)) if after else []
+    if len(references) > MAX_REFERENCES:
+        message = f"The params have {len(references)} references. At most {MAX_REFERENCES} are allowed."
+        raise Refusal("invalid_request", message, field="results", limit=MAX_REFERENCES)
+    for one in references:
+        if one.job not in after:
+            message = f"{one.field}: Job {one.job!r} is none of those in 'after'. Add it there."
+            raise Refusal("invalid_request", message, field=one.field)
     extra = None if "extra" in kind.params.model_config else "forbid"
-    kind.params.model_validate_json(json.dumps(params), extra=extra)
+    try:
+        kind.params.model_validate_json(json.dumps(params), extra=extra)
+    except ValidationError as error:
+        known = [one for one in faults_of(error) if not any(_concerns(one.field, other.field) for other in references)]
+        if known:
+            raise refusal_of(known, "invalid_params") from error
+
+
+def _concerns(field: str, reference: str) -> bool:
+    """Whether a fault is about a reference, what is in it, or what it is in."""
+    return f"{field}.".startswith(f"{reference}.") or f"{reference}.".startswith(f"{field}.")

@@ -156,6 +156,9 @@ async def known(
     key_id = await new_key(alice)
     waiting = (await alice.post("/v1/images?delay=600", content=PNG)).json()["id"]
     batch_id = (await alice.post("/v1/batches")).json()["id"]
+    steps = [{"name": "a", "kind": "thumbnail", "params": {"upload": EXAMPLE_UPLOAD}}]
+    workflow_id = (await alice.post("/v1/workflows", json={"steps": steps})).json()["id"]
+    await alice.post(f"/v1/jobs/{workflow_id}/cancellation")
     line = {"cron": "0 6 * * *", "job": {"kind": "event", "type": "a", "data": {}}}
     await alice.put(f"/v1/presets/{EXAMPLE_PRESET}", json={"variants": EXAMPLE_VARIANTS})
     token_id = (await alice.post("/v1/upload-tokens", json=EXAMPLE)).json()["id"]
@@ -176,6 +179,7 @@ async def known(
         "token_id": token_id,
         "link_id": link_id,
         "batch_id": batch_id,
+        "workflow_id": workflow_id,
         "schedule_id": schedule_id,
         "preset_name": EXAMPLE_PRESET,
         "queue": "emails",

@@ -47,6 +47,7 @@ def make_objects(client: httpx.Client, receiver: str, name: str) -> Objects:
     endpoint = post("/v1/endpoints", 201, json={"url": receiver, "events": ["order.*"], "description": name})
     event = post("/v1/events", json={"type": "order.paid", "data": {"name": name}})
     cron = {"name": name, "cron": "0 6 1 1 *", "job": {"kind": "event", "type": "shop.closing", "data": {"name": name}}}
+    steps = [{"name": "a", "kind": "event", "params": {"type": "order.packed", "data": {"name": name}}}]
     for job in (done, report, failed, event):
         ended(client, job)
     client.put("/v1/presets/cards", json={"variants": json.loads(SMALL)}).raise_for_status()
@@ -56,6 +57,7 @@ def make_objects(client: httpx.Client, receiver: str, name: str) -> Objects:
         "name": ["small.jpg"],
         "upload_id": [post("/v1/uploads", 201, params={"name": name}, content=picture)],
         "batch_id": [post("/v1/batches", json={"name": name})],
+        "workflow_id": [post("/v1/workflows", json={"name": name, "steps": steps})],
         "endpoint_id": [endpoint],
         "delivery_id": [one["id"] for one in deliveries],
         "preset_name": ["cards"],

@@ -94,25 +94,50 @@ class Enqueuer:
             Refusal: As `enqueue`.
             redis.exceptions.RedisError: Redis does not answer.
         """
-        first, batch_id = submissions[0], new_id()
-        check_alone(first.unique)
+        check_alone(submissions[0].unique)
+        first, ids = submissions[0], [new_id() for _ in submissions]
+        content = hashlib.sha256("\n".join(one.content for one in submissions).encode()).hexdigest()
+        pairs = list(zip(ids, submissions, strict=True))
         with _step(first, "batch"):
-            ids = [new_id() for _ in submissions]
-            content = hashlib.sha256("\n".join(one.content for one in submissions).encode()).hexdigest()
-            pairs = list(zip(ids, submissions, strict=True))
-            jobs = [self.job(job_id, replace(one, notify=None)) for job_id, one in pairs]
             # The batch is told of; its jobs are only for those who subscribed.
-            fields = [*_fields(first, "request_id", "address", "notify", "metadata"), *_tags(first), *_trace(first)]
-            fields += ["jobs", json.dumps(ids), *(("name", name) if name else ())]
-            rules = {**self._limits.rules(jobs[0], first.quotas), **self._idempotency(first, content)}
-            job_indexes = indexes.of_job(first.owner, indexes.BATCH, first.tags)
-            batch = {"id": batch_id, "fields": fields, "job_indexes": job_indexes}
-            payload = {"jobs": jobs, "batch": batch, **rules}
+            jobs = [self.job(job_id, replace(one, notify=None)) for job_id, one in pairs]
+            batch = self._batch(replace(first, name=name), ids)
+            payload = {"jobs": jobs, "batch": batch, **self._rules(jobs, first, content)}
 
             def records(now: int) -> tuple[Record, ...]:
-                return tuple(_record(job_id, one, created_at=now, batch=batch_id) for job_id, one in pairs)
+                return tuple(_record(job_id, one, created_at=now, batch=batch["id"]) for job_id, one in pairs)
 
             return await self._settle(payload, first, records)
+
+    async def enqueue_workflow(self, workflow: Submission, steps: Sequence[Submission]) -> Submitted:
+        """Write several jobs of one owner, which wait for each other, as a batch: all or none.
+
+        Args:
+            workflow: The batch: owner, name, params, Idempotency-Key, `notify`, tags and metadata.
+            steps: The jobs, each with its id. One comes after those that it waits for.
+
+        Returns:
+            The batch's id.
+
+        Raises:
+            Refusal: As `enqueue`.
+            redis.exceptions.RedisError: Redis does not answer.
+        """
+        with _step(workflow, "batch"):
+            jobs = [self.job(one.job_id or new_id(), one) for one in steps]
+            batch = self._batch(workflow, [job["id"] for job in jobs])
+            batch["fields"] += ["params", workflow.params]
+            payload = {"jobs": jobs, "batch": batch, **self._rules(jobs, workflow, workflow.content)}
+            return await self._settle(payload, workflow, lambda _: ())
+
+    def _batch(self, first: Submission, ids: Sequence[str]) -> dict[str, Any]:
+        fields = [*_fields(first, "name", "request_id", "address", "notify", "metadata"), *_tags(first)]
+        fields += [*_trace(first), "jobs", json.dumps(ids)]
+        job_indexes = indexes.of_job(first.owner, indexes.BATCH, first.tags)
+        return {"id": new_id(), "fields": fields, "job_indexes": job_indexes}
+
+    def _rules(self, jobs: Sequence[dict[str, Any]], first: Submission, content: str) -> dict[str, Any]:
+        return {**self._limits.rules(jobs[0], first.quotas), **self._idempotency(first, content)}
 
     async def _settle(
         self, payload: dict[str, Any], submission: Submission, records: Callable[[int], tuple[Record, ...]]
@@ -207,10 +232,7 @@ class Enqueuer:
         if submission.run_at_ms is not None:
             job["run_at"] = submission.run_at_ms
         if submission.after:
-            job["after"] = list(dict.fromkeys(submission.after))
-            if submission.run_if is not RunIf.SUCCESS:
-                job["run_if"] = submission.run_if.value
-                job["fields"] += ["run_if", submission.run_if.value]
+            _add_prerequisites(job, submission)
         if submission.batch:
             job["batch"] = submission.batch
         if submission.event_type:
@@ -233,6 +255,15 @@ class Enqueuer:
         key = hashlib.sha256(f"{space}{submission.idempotency_key}".encode()).hexdigest()
         ttl_ms = self._settings.idempotency_s * 1000
         return {"idempotency": {"key": f"{submission.owner}:{key}", "content": content, "ttl_ms": ttl_ms}}
+
+
+def _add_prerequisites(job: dict[str, Any], submission: Submission) -> None:
+    job["after"] = list(dict.fromkeys(submission.after))
+    if submission.results:
+        job["fields"] += ["results", json.dumps(job["after"])]
+    if submission.run_if is not RunIf.SUCCESS:
+        job["run_if"] = submission.run_if.value
+        job["fields"] += ["run_if", submission.run_if.value]
 
 
 def _fields(submission: Submission, *names: str) -> list[str]:

@@ -33,6 +33,7 @@ class Submission:
         notify: JSON of the URL that is told of the job's end: {"url": …, "secret": encrypted or absent}.
         after: Ids of jobs that must end first.
         run_if: For which end of them it waits.
+        results: Whether its params may refer to what they made (`tasks.workflow.references`).
         batch: Id of an open batch that this job joins.
         event_type: Of an event: its type, by which its deliveries are counted before they are made.
         channel: Of an event: its channel, for the same.
@@ -71,6 +72,7 @@ class Submission:
     notify: str | None = None
     after: tuple[str, ...] = ()
     run_if: RunIf = RunIf.SUCCESS
+    results: bool = False
     batch: str | None = None
     event_type: str | None = None
     channel: str | None = None

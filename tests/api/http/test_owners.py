@@ -31,11 +31,15 @@ WITHOUT = {
     *((method, "/v1/uploads/resumable") for method in ("options", "post")),
     *((method, "/v1/uploads/resumable/{resumable_id}") for method in ("head", "patch", "delete")),
 }
-SUBMITS = ("/v1/images", "/v1/reports", "/v1/events", "/v1/jobs", "/v1/batches", "/v1/uploads", "/v1/cleanup")
+SUBMITS = (
+    *("/v1/images", "/v1/reports", "/v1/events", "/v1/jobs", "/v1/batches", "/v1/uploads", "/v1/cleanup"),
+    "/v1/workflows",
+)
 CREATES = (*SUBMITS, "/v1/schedules", "/v1/keys")
 OWNED = (
     "/v1/jobs",
     "/v1/batches/",
+    "/v1/workflows/",
     "/v1/deliveries",
     "/v1/endpoints",
     "/v1/schedules",

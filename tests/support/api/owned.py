@@ -22,6 +22,7 @@ from tests.support.queue.fan_out import expand, to
 
 FILE: Final = "small.jpg"
 EVENT_JOB: Final = {"kind": "event", "type": "a.b", "data": {}}
+STEP: Final = {"kind": "event", "params": {"type": "a.b", "data": {}}}
 ORIGIN: Final = "https://app.example.com"
 """Of the pages that may call."""
 NOT_OWNED: Final = {"queue": "media", "owner": "acme", "name": FILE, "signed": "x", "number": "1"}
@@ -65,6 +66,7 @@ class Owned:
         return {
             "job_id": job,
             "batch_id": await _made(client, "/v1/batches"),
+            "workflow_id": await _made(client, "/v1/workflows", json={"steps": [{"name": "a", **STEP}]}),
             "endpoint_id": endpoint,
             "delivery_id": delivery_id(event, endpoint),
             "schedule_id": await _made(client, "/v1/schedules", json={"cron": "@daily", "job": EVENT_JOB}),

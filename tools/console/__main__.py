@@ -26,6 +26,8 @@ CHROMIUM_OPTIONS: Final = ("--no-sandbox", "--disable-gpu", "--disable-backgroun
 WIDTH, HEIGHT, MOST_HEIGHT = 1280, 800, 1600
 QUALITY: Final = 82
 KEY: Final = "a-key-of-this-command-alone"
+KEYS: Final = {"till": ["reports", "jobs:read"], "warehouse": ["images", "webhooks", "jobs:read"]}
+"""Scopes by the names of keys, for the pages of keys and of the audit log."""
 BUSY_S, PAUSE_S = 290, 0.3
 
 
@@ -41,6 +43,8 @@ def main(folder: Path) -> None:
         ):
             keep_busy(client, Path(scratch))
             filled = fill(client, receivers.address, Path(scratch))
+            for name, scopes in KEYS.items():
+                posted(client, "/v1/keys", {"name": name, "scopes": scopes})
             with sync_playwright() as playwright:
                 program = os.environ.get("CHROMIUM") or shutil.which("chromium")
                 browser = playwright.chromium.launch(executable_path=program, args=list(CHROMIUM_OPTIONS))

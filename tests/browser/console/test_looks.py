@@ -35,7 +35,7 @@ SAME_EACH_TIME = """() => {
     const text = texts.currentNode
     text.data = text.data
       .replace(/[\\w.-]+:\\d+:[0-9a-f]{8}/g, 'host:0:0')
-      .replace(/\\b(?=[a-f]*\\d)[0-9a-f]{6,}\\b/g, '0')
+      .replace(/\\b(?=[a-f]*\\d)[0-9a-f]{6,}\\b(-[0-9a-f]+)*/g, '0')
       .replace(/\\d[\\d.,]*\\s?(ms|s|min|h|d|B|kB|MB)\\b( \\d+\\s?(s|min|h)\\b)?/g, '0 s')
       .replace(/\\d[\\d.,:]*/g, '0')
   }
@@ -65,7 +65,7 @@ def pages_of(filled: Filled) -> dict[str, dict[str, str]]:
             "endpoint-new": "/console/webhooks/new",
             "keys": "/console/keys",
             "usage": "/console/usage",
-            "reference": "/docs/images",
+            "reference": "/docs/health",
         },
         "admin": {"queues": "/console/queues", "workers": "/console/workers"},
         "read_only": {"not-found": "/console/nothing"},

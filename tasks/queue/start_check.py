@@ -49,6 +49,8 @@ COMMANDS: Final = (
     "HMGET {key} f",
     "HSET {key} f v",
     "HSETNX {key} f v",
+    "INCR {key}:none",
+    "DEL {key}:none",
     "LINDEX {key} 0",
     "LLEN {key}",
     "LPOP {key}",

@@ -251,7 +251,7 @@ async def test_a_watermark_that_is_not_there_is_told_with_the_rest(alice: httpx.
 
 async def test_the_methods_of_a_path_are_its_own(alice: httpx.AsyncClient) -> None:
     """`/v1/jobs/retry` is also a `/v1/jobs/{job_id}`, of which it has no method."""
-    answer = await alice.patch("/v1/jobs/retry")
+    answer = await alice.put("/v1/jobs/retry")
     assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
 
 

@@ -37,7 +37,7 @@ async def test_head_is_get_without_a_body(redis: ArqRedis, alice: httpx.AsyncCli
         ("HEAD", "/v1/images", "POST"),
         ("PATCH", "/v1/jobs", "GET, HEAD, POST"),
         ("POST", "/livez", "GET, HEAD"),
-        ("OPTIONS", "/v1/jobs/x", "DELETE, GET, HEAD"),
+        ("OPTIONS", "/v1/jobs/x", "DELETE, GET, HEAD, PATCH"),
     ],
 )
 async def test_a_method_that_a_path_lacks(alice: httpx.AsyncClient, method: str, path: str, allowed: str) -> None:

@@ -192,7 +192,7 @@ async def test_what_the_named_owner_does_not_have_is_not_found(settings: Setting
         for method, path in (("GET", ""), ("POST", "/cancellation"), ("DELETE", "")):
             answer = await alice.request(method, f"/v1/jobs/{mine}{path}", params={"owner": "bob"})
             assert answer.status_code == 404, answer.text
-        everyone = await alice.get("/v1/endpoints", params={"owner": "*"})
+        everyone = await alice.get("/v1/presets", params={"owner": "*"})
         assert (everyone.status_code, everyone.json()["field"]) == (422, "owner")
         assert (await bob.get("/v1/jobs", params={"owner": "bob"})).status_code == 200
 

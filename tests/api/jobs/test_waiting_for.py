@@ -121,16 +121,21 @@ async def test_a_delivery_waits_for_its_parked_endpoint(
         assert reason["until"] > (await job(alice, event))["created_at"]
 
 
-@pytest.mark.parametrize("change", [{"lane": None}, {"queue": "nowhere"}])
+@pytest.mark.parametrize(
+    ("change", "expected"), [({"lane": None}, None), ({"queue": "nowhere"}, [{"reason": "no_worker"}])]
+)
 async def test_a_record_that_has_lost_some_of_it_is_answered(
-    alice: httpx.AsyncClient, redis: ArqRedis, change: dict[str, str | None]
+    alice: httpx.AsyncClient,
+    redis: ArqRedis,
+    change: dict[str, str | None],
+    expected: list[dict[str, str]] | None,
 ) -> None:
     job_id = await submit(alice)
     [(name, value)] = change.items()
     kept = await redis.hget(JOB + job_id, name)
     assert kept is not None
     await (redis.hdel(JOB + job_id, name) if value is None else redis.hset(JOB + job_id, name, value))
-    assert await reasons(alice, job_id) is None
+    assert await reasons(alice, job_id) == expected
     await redis.hset(JOB + job_id, name, kept)
 
 

@@ -107,8 +107,10 @@ async def test_operations_work_beyond_maxmemory(redis: ArqRedis, settings: Setti
     beat = {"worker": "w", "at": 1, "record": "{}", "record_ms": 60_000, "checks": [], "check_ms": 60_000}
     assert await Script(redis, "run/beat")(beat)
     assert await redis.get(WORKER + "w") == b"{}"
-    nothing = {"ids": [job_id], "lanes": [], "schedules": [], "queues": ["default"], "cursor": "7"}
-    assert (await Script(redis, "upkeep/reconcile")({**nothing, "owner": SYSTEM, "keep": {}}))["jobs"] == ["fine"]
+    nothing = {"ids": [job_id], "lanes": [], "schedules": [], "endpoints": [], "queues": ["default"]}
+    assert (await Script(redis, "upkeep/reconcile")({**nothing, "cursor": "7", "owner": SYSTEM, "keep": {}}))[
+        "jobs"
+    ] == ["fine"]
     alert = {"key": "redis_full redis", "owners": ["dev"], "data": "{}"}
     assert (await Script(redis, "upkeep/alerts")({"holding": [alert]}))["fired"] == ["{}"]
     # What makes room is accepted.

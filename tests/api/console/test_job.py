@@ -259,3 +259,32 @@ async def test_a_batch_shows_its_jobs_and_how_many_are_in_each_state(
         assert set(re.findall(r'<tr data-job="(\w+)"', page)) == set(made)
         assert f'<a href="/console/jobs?batch={batch}&amp;state=succeeded">1</a>' in page
         assert f'href="/console/jobs/{batch}"' in (await browser.get(f"/console/jobs/{made[0]}")).text
+
+
+async def test_a_workflow_shows_its_steps_and_is_retried(
+    port: int, bob: httpx.AsyncClient, worker: ManualWorker
+) -> None:
+    upload = (await bob.post("/v1/uploads", content=PNG)).json()["id"]
+    pictures = {"kind": "thumbnail", "params": {"upload": upload}}
+    steps = [{"name": "thumbs", **pictures}, {"name": "alarm", "needs": ["thumbs"], "run_if": "failure", **pictures}]
+    sent = await bob.post("/v1/workflows", json={"name": EVIL, "steps": steps})
+    workflow, ids = sent.json()["id"], {one["name"]: one["job"] for one in sent.json()["steps"]}
+    await worker.end(ids["thumbs"], "failed", error=("timed_out", f"The file {EVIL} takes too long."))
+    await worker.begin()  # its timer is due; the next claim has it
+    await worker.end(ids["alarm"])
+    async with signed_in(port, BOB) as browser:
+        page = (await browser.get(f"/console/jobs/{workflow}")).text
+        assert EVIL not in page
+        assert re.findall(r'<tr data-job="(\w+)" data-state="(\w+)"', page) == [
+            (ids["thumbs"], "failed"),
+            (ids["alarm"], "succeeded"),
+        ]
+        drawing = page.partition('<svg class="graph"')[2].partition("</svg>")[0]
+        assert (drawing.count("<path"), drawing.count("<rect")) == (1, 2)
+        assert "2 steps" in drawing
+        assert re.findall(r'<g class="(\w+)">', drawing) == ["failed", "succeeded"]
+        assert f"/v1/workflows/{workflow}/retry" in page
+        answer = await browser.post(f"/console/jobs/{workflow}/retry", headers=PAGE)
+        assert answer.headers["location"] == f"/console/jobs/{workflow}"
+        assert "Retry</button>" not in (await browser.get(f"/console/jobs/{workflow}")).text
+    assert (await bob.get(f"/v1/jobs/{ids['thumbs']}")).json()["state"] == "queued"

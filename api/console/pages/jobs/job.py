@@ -14,6 +14,7 @@ from api.console.pages.jobs.list import call_of
 from api.console.pages.jobs.listed import reasons_of, rows_of, share_of, tries_of
 from api.console.pages.jobs.outputs import folded, outputs_of
 from api.console.pages.jobs.story import attempts_of, phases_of, steps_of
+from api.console.pages.jobs.workflow_graph import graph_of
 from api.console.visit import ConsoleRouter, Notice, Visit
 from tasks.webhook.events import ONE_OFF
 
@@ -44,7 +45,10 @@ async def show_job(visit: Visit) -> Response:
     related = await _related(visit, job)
     attempts = attempts_of(job, related["delivery"], visit.t)
     advice = advice_of((job.get("error") or {}).get("code"), visit.t)
+    workflow = related["workflow"] or {"links": {}, "steps": ()}
+    job["links"] |= {name: url for name, url in workflow["links"].items() if name == "retry"}
     calls = _calls(job, of_owner(visit, job), may_retry=not advice)
+    label = visit.t("job_page.workflow_about", count=exact(len(workflow["steps"])))
     return visit.show(
         "job/page.html",
         job=job,
@@ -63,6 +67,9 @@ async def show_job(visit: Visit) -> Response:
         owner_query=of_owner(visit, job),
         list_url=JobFilterForm(of_owner(visit, job)).url,
         came_from=_came_from(visit, job),
+        graph=graph_of(workflow["steps"], label, lambda state: visit.t(f"general.{state}"))
+        if workflow["steps"]
+        else None,
         **related,
     )
 
@@ -158,6 +165,8 @@ def _bulk_result(job: Mapping[str, Any], visit: Visit) -> str:
 def _retry_of(job: Mapping[str, Any], query: Query) -> ApiCall:
     if job["kind"] == "delivery":
         return ApiCall("POST", at("deliveries", job["id"], "redelivery"), query)
+    if job["kind"] == "batch":
+        return ApiCall("POST", at("workflows", job["id"], "retry"), query)
     return call_of("retry", job["id"])
 
 
@@ -197,7 +206,9 @@ async def _related(visit: Visit, job: Mapping[str, Any]) -> dict[str, Any]:
             wanted["endpoint"] = (at("endpoints", job["params"]["endpoint"]), query)
     if job["kind"] == "event":
         wanted["deliveries"] = ("/v1/deliveries", {**query, "event": job["id"], "limit": CHILDREN})
-    if job["kind"] == "batch":
+    if job["kind"] == "batch" and job["params"].get("steps"):
+        wanted["workflow"] = (at("workflows", job["id"]), query)
+    elif job["kind"] == "batch":
         wanted["children"] = ("/v1/jobs", {**query, "batch": job["id"], "limit": CHILDREN, "waiting_for": True})
     if job["kind"] in OF_REPORTS and job.get("error"):
         wanted["context"] = (at("jobs", job["id"], "error-context"), query)
@@ -214,6 +225,7 @@ async def _related(visit: Visit, job: Mapping[str, Any]) -> dict[str, Any]:
         "endpoint": found.get("endpoint"),
         "deliveries": (found.get("deliveries") or {}).get("deliveries"),
         "children": rows_of(visit, children),
+        "workflow": found.get("workflow"),
         "parents": {parent: found.get(parent) for parent in job.get("after") or ()},
     }
 

@@ -28,6 +28,7 @@ import httpx
 from PIL import Image
 
 from tools.demo import operations as demo_operations
+from tools.demo import workflow as demo_workflow
 from tools.demo.page import page
 from tools.demo.report import faults, spec
 from tools.demo.webhooks import FAILS_ONCE, DemoReceiver, receiving
@@ -223,6 +224,26 @@ def webhook(client: httpx.Client, receiver: DemoReceiver) -> None:
     )
 
 
+def workflow(client: httpx.Client, receiver: DemoReceiver, photos: Sequence[Path]) -> None:
+    """Photos, a sheet of them and a webhook in one request."""
+    receiver.subscribe(client, demo_workflow.PATH, "album.*")
+    asked = {"name": "Album", "steps": demo_workflow.steps(demo_workflow.uploaded(client, photos))}
+    posted = client.post("/v1/workflows", json=asked)
+    expect(posted.status_code == 202, f"POST /v1/workflows answered {posted.status_code}: {posted.text}")
+    began, made = time.perf_counter(), posted.json()
+    say(f"\nAlbum: a workflow of {len(made['steps'])} steps in one request, job {made['id']}\n")
+    wait(client, f"/v1/jobs/{made['id']}")
+    made = client.get(made["links"]["self"]).raise_for_status().json()
+    for step in made["steps"]:
+        say(f"  {step['name']:<10} {step['kind']:<10} {step['state']:<10} {', '.join(step['needs'])}")
+    expect(made["state"] == "succeeded", f"the workflow is {made['state']}: {made.get('error')}")
+    came = receiver.next()
+    while came.path != demo_workflow.PATH:  # the ends of its jobs are events too
+        came = receiver.next()
+    expect(came.event["type"] == demo_workflow.DONE, f"{came.event} came in place of {demo_workflow.DONE}")
+    say(f"  {ms(began):>6} ms  webhook {came.id}: {came.event['type']}, its signature verified")
+
+
 def delivered(client: httpx.Client, endpoint: str) -> dict[str, Any]:
     """The endpoint's one delivery, once it has ended."""
     (delivery,) = client.get("/v1/deliveries", params={"endpoint": endpoint}).raise_for_status().json()["deliveries"]
@@ -329,6 +350,7 @@ def main() -> int:
             told(receiver, report(client, drawn))
             webhook(client, receiver)
             operations(client)
+            workflow(client, receiver, [photo.path for photo in photos])
             say(f"\nThe thumbnails and the report are in {OUTPUT}/.")
             if args.once:
                 say("`bin/demo` stays up and prints commands to try; `bin/dev` starts the service for development.")

@@ -63,7 +63,7 @@ async def client(redis: ArqRedis, valkey: Valkey) -> AsyncIterator[ArqRedis]:
     """ARQ's own client, with pickles, as the bookshop's web process has it."""
     client = await create_pool(RedisSettings.from_dsn(valkey.url), default_queue_name=QUEUE)
     yield client
-    await client.delete("bookshop:seen", QUEUE)
+    await client.delete("bookshop:seen", "bookshop:over", QUEUE)
     await close(client)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import pickle
 import signal
 import sys
 import time
@@ -12,22 +13,33 @@ from typing import Any
 
 import pytest
 from arq.connections import ArqRedis
-from arq.constants import job_key_prefix, result_key_prefix
+from arq.constants import in_progress_key_prefix, job_key_prefix, result_key_prefix
 from arq.jobs import DeserializationError, Job, serialize_result
 from arq.worker import JobExecutionFailed
+from redis.exceptions import WatchError
 
 from tasks.queue.application_keys import READING
-from tasks.queue.records.list import read
+from tasks.queue.records.list import Listing, Selection, read
+from tasks.queue.redis_keys import QUEUE as QUEUE_HASH
+from tasks.queue.redis_keys import WAKE
 from tasks.settings import Settings
 from tests.support.eventually import eventually
 from tests.support.processes import ROOT
+from tests.support.queue.fake_worker import FakeWorker
 from tests.worker.application.conftest import QUEUE, Bookshop, environment
 from tests.worker.application.test_functions import enqueue, result, seen
-from tests.worker.application.test_served_functions import NAME, served
+from tests.worker.application.test_served_functions import GOOD, NAME, served
 from tools.servers import Valkey, start_process
 from worker.attempts.running import ClaimedJob
 
 JOBS = 300
+SLOTS = 5
+"""Of one worker of the bookshop."""
+
+
+@pytest.fixture
+def worker(redis: ArqRedis, settings: Settings) -> FakeWorker:
+    return FakeWorker(redis, settings)
 
 
 class Bomb:
@@ -48,25 +60,46 @@ async def test_every_job_is_run_once_by_one_of_both_and_read_by_every_client(
     bookshop: Bookshop, client: ArqRedis, valkey: Valkey, tmp_path: Path
 ) -> None:
     stock = [sys.executable, "-m", "arq", "bookshop.worker.WorkerSettings"]
-    async with bookshop():
-        with (tmp_path / "stock").open("wb") as lines:
-            process = start_process(stock, cwd=ROOT, env=environment(valkey), stderr=lines)
-        try:
-            await eventually(lambda: seen(client), ["startup", "startup"])
+    with (tmp_path / "stock").open("wb") as lines:
+        process = start_process(stock, cwd=ROOT, env=environment(valkey), stderr=lines)
+    try:
+        # One is ARQ's, and it has no slots for all the others: so each has some.
+        met = [await enqueue(client, "meeting")]
+        await eventually(lambda: _pids(client), {process.pid: 1})
+        async with bookshop() as ours:
+            met += [await enqueue(client, "meeting") for _ in range(SLOTS)]
+            await eventually(lambda: _begun(client), SLOTS + 1)
+            assert {*await _pids(client)} == {process.pid, ours.pid}
+            await client.set("bookshop:over", b"1")
+            assert {await result(job, 30) for job in met} == {process.pid, ours.pid}
+
             jobs = [await enqueue(client, "add", number, 0, _job_id=f"job-{number}") for number in range(JOBS)]
             again = [await enqueue(client, "unsteady", 3, _job_id=f"again-{number}") for number in range(10)]
             assert [await result(job, 30) for job in jobs] == list(range(JOBS))
             assert [await result(job, 30) for job in again] == [3] * 10
-            told = Counter(await seen(client))
-            assert told["add 1 hello"] == JOBS
+            assert Counter(await seen(client))["add 1 hello"] == JOBS
             assert (await Job("job-7", client, _queue_name=QUEUE).result_info()) is not None
 
-            # A record whose job ARQ's worker took in the moment of its adoption waits for the reconciliation to end it.
+            # Of a job that ARQ's worker has tried again in place of ours, the reconciliation ends the record.
+            async def live() -> list[str]:
+                page = await Listing(client).page(Selection(("*/_foreign",)), limit=500)
+                return [one.id for one in page.records if not one.state.ended and one.kind != "unsteady"]
+
+            await eventually(live, [])
             assert process.poll() is None
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                process.send_signal(signal.SIGKILL)
-            process.wait()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGKILL)
+        process.wait()
+
+
+async def _pids(client: ArqRedis) -> Counter[int]:
+    """How many meetings each worker has begun."""
+    return Counter(int(one.split()[1]) for one in await seen(client) if one.startswith("meeting"))
+
+
+async def _begun(client: ArqRedis) -> int:
+    return (await _pids(client)).total()
 
 
 async def test_a_body_that_ends_each_process_that_opens_it_fails_after_two(
@@ -107,6 +140,27 @@ async def test_a_job_behind_many_of_other_applications_is_found(customer: ArqRed
     ids = [job.job_id for job in others]
     await customer.zrem(QUEUE, *ids)
     await customer.delete(*(job_key_prefix + one for one in ids), *(READING + one for one in ids))
+
+
+async def test_arqs_worker_that_has_read_that_a_job_is_due_does_not_begin_it_once_it_is_claimed(
+    redis: ArqRedis, settings: Settings, worker: FakeWorker
+) -> None:
+    functions, queue, running = served(redis, settings), f"arq/{NAME}", in_progress_key_prefix + "one"
+    await redis.enqueue_job("add", 1, 2, _job_id="one", _queue_name=NAME)
+    # As `Worker.start_jobs` of ARQ.
+    async with redis.pipeline(transaction=True) as arqs:
+        await arqs.watch(running)
+        assert not await arqs.exists(running)
+        assert await arqs.zscore(NAME, "one") is not None
+        (found,) = (await worker.claim({queue: 1}, functions=functions.rules["functions"])).foreign_jobs
+        arqs.multi()
+        arqs.psetex(running, 60_000, b"1")
+        with pytest.raises(WatchError):
+            await arqs.execute()
+    await functions.adopt("one", queue, pickle.dumps(GOOD), score=int(found["score"]))
+    job = await worker.one(functions=functions.rules["functions"], **{queue: 1})
+    assert await worker.finish(job)
+    await redis.delete(NAME, QUEUE_HASH + queue, WAKE + queue)
 
 
 async def test_what_arqs_worker_has_run_in_between_keeps_its_result(

@@ -44,6 +44,12 @@ local function is_reused(job)
     and redis.call('EXISTS', K.after .. job.id) == 0
 end
 
+-- ARQ's own worker watches this key while it looks whether a job is due: what it has just found so it does not begin.
+local function keep_from_arq(id)
+  redis.call('SET', K.arq_running .. id, worker)
+  redis.call('DEL', K.arq_running .. id)
+end
+
 -- A job that has no record was enqueued by ARQ's client, or is gone.
 local function handle_foreign_job(id, queue)
   local timers, body = K.arq_queue[queue], redis.call('GET', K.arq_job .. id)
@@ -54,6 +60,7 @@ local function handle_foreign_job(id, queue)
   -- Without a body its time to live was over, which its record is to say.
   foreign_jobs[#foreign_jobs + 1] = { id = id, queue = queue, body = body or nil,
     score = tonumber(redis.call('ZSCORE', timers, id)) }
+  keep_from_arq(id)
   redis.call('ZADD', timers, now + K.lease_ms, id)
 end
 
@@ -90,6 +97,7 @@ local function handle_timer(id, queue, patience)
   elseif job.state == 'running' then
     if now < patience then redis.call('ZADD', timers, patience, id) else take_back(job) end
   elseif LIVE[job.state] then
+    if job.arq and elsewhere <= 0 then keep_from_arq(id) end
     handle_waiting(job, is_cancelled(id))
   elseif run_if_freed(job) then
     return

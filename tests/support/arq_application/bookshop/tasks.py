@@ -45,6 +45,13 @@ async def out_of_stock(ctx: dict[str, Any]) -> None:
     raise OutOfStockError("no copies left")
 
 
+async def meeting(ctx: dict[str, Any]) -> int:
+    await seen(ctx, f"meeting {os.getpid()}")
+    while not await ctx["redis"].exists("bookshop:over"):
+        await asyncio.sleep(0.02)
+    return os.getpid()
+
+
 async def slow(ctx: dict[str, Any]) -> None:
     await seen(ctx, f"slow {ctx['job_id']} {ctx['job_try']}")
     await asyncio.sleep(60)

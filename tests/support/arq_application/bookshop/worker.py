@@ -43,6 +43,7 @@ class WorkerSettings:
         tasks.slow,
         tasks.cancelling,
         tasks.order_more,
+        tasks.meeting,
         func(tasks.flaky, name="unsteady", max_tries=3),
         func(tasks.killer, max_tries=1),
         func(tasks.add, name="forgotten", keep_result=0),

@@ -224,7 +224,7 @@ async def resume_queue(request: Request, queue: QueueName) -> Response:
 @requires("admin")
 async def put_queue(request: Request, queue: QueueName) -> Response:
     """For admins. Workers follow within 5 seconds. A queue that is empty, and that no worker has served for a day, is
-    removed.
+    removed, unless it is paused.
     """
     caller, body = admin_of(request), await receive(request, QueueChange, MAX_BODY_BYTES)
     context = caller.context

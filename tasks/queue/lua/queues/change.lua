@@ -40,14 +40,16 @@ function verbs.delete()
   return 'done'
 end
 
--- One with jobs is in use, and so is one that a worker serves: each claim notes that.
+-- One with jobs is in use, and so is one that a worker serves: each claim notes that. One that is paused stays, for its
+-- next job would run.
 function verbs.expire()
   local removed = {}
   for _, name in ipairs(made_queues()) do
-    local seen = tonumber(redis.call('HGET', K.queue .. name, 'seen') or 0)
+    local seen, paused = unpack(redis.call('HMGET', K.queue .. name, 'seen', 'paused'))
+    local used = math.max(tonumber(redis.call('ZSCORE', K.queues, name)), tonumber(seen or 0))
     if live_jobs(name) > 0 then
       redis.call('ZADD', K.queues, now, name)
-    elseif math.max(tonumber(redis.call('ZSCORE', K.queues, name)), seen) + K.queue_idle_ms <= now then
+    elseif not paused and used + K.queue_idle_ms <= now then
       remove(name)
       removed[#removed + 1] = name
     end

@@ -299,6 +299,11 @@ if payload.number then
   if payload.renewed and now - payload.renewed > K.away_ms then return answer('renew') end
 end
 
+-- Of a queue that was deleted a worker learns with its next beat: until then nothing is to be written of it.
+local function is_deleted(queue)
+  return not (rawget(K.arq_queue, queue) or string.find(queue, '/', 1, true) or redis.call('ZSCORE', K.queues, queue))
+end
+
 -- A worker runs the suspects of one queue at a time: else both would be blamed for its death.
 local is_paused, turns, activities, suspended, leaves_some, suspecting = {}, {}, {}, {}, {}, payload.suspecting
 for _, queue in ipairs(payload.queues) do
@@ -314,7 +319,7 @@ for _, queue in ipairs(payload.queues) do
   patience = tonumber(patience or 0)
   if seen and now - tonumber(seen) > K.outage_ms then patience = now + K.patience_ms end
   patience = math.min(patience, now + K.patience_ms) -- the clock may have been set back
-  redis.call('HSET', K.queue .. name, 'seen', now, 'patience', patience)
+  if seen or not is_deleted(name) then redis.call('HSET', K.queue .. name, 'seen', now, 'patience', patience) end
   leaves_some[name] = handle_timers(K.arq_queue[name], name, patience)
   for _, lane in ipairs(redis.call('ZRANGEBYSCORE', K.parked .. name, '-inf', now, 'LIMIT', 0, DUE_AT_ONCE)) do
     redis.call('ZREM', K.parked .. name, lane)

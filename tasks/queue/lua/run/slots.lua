@@ -12,6 +12,10 @@ for _, queue in ipairs(payload.named or {}) do
     make_queue(queue, payload.owner)
   end
 end
+-- One that was deleted since this worker learned which there are is left as it is: nobody would remove what is written.
+for queue in pairs(payload.slots) do
+  if can_be_made(queue) and not redis.call('ZSCORE', K.queues, queue) then payload.slots[queue] = nil end
+end
 for queue, slots in pairs(payload.slots) do
   local key, sum = K.slots .. queue, 0
   redis.call('HSET', key, payload.worker, slots)

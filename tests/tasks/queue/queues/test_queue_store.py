@@ -10,9 +10,11 @@ from tasks.accounts.quotas import Quotas
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.jobs.submission import Submission
+from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.queues.queue_keys import MADE_QUEUES, QUEUE_IDLE_MS
 from tasks.queue.queues.queue_store import QueueStore
 from tasks.queue.redis_keys import LANE, QUEUE
+from tasks.queue.script import Script
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tests.support.queue.fake_worker import FakeWorker
@@ -127,3 +129,26 @@ async def test_an_owners_cap_holds_in_a_queue_that_is_made_later(redis: ArqRedis
     for _ in range(3):
         await enqueuer.enqueue(submission("emails", settings, own=1))
     assert len((await FakeWorker(redis, settings).claim(emails=5)).ids) == 1
+
+
+async def test_a_worker_that_still_serves_one_that_was_deleted_brings_nothing_of_it_back(
+    redis: ArqRedis, settings: Settings, store: QueueStore
+) -> None:
+    await make(store, "emails")
+    await FakeWorker(redis, settings).claim(emails=5)
+    await store.delete("emails")
+    await FakeWorker(redis, settings).claim(emails=5)
+    slots = {"worker": "worker-1", "slots": {"emails": 5}, "named": [], "max_queues": 3, "owner": "system"}
+    answer = await Script(redis, "run/slots")(slots)
+    assert "emails" not in [queue["name"] for queue in answer["queues"]]
+    assert await redis.keys("*emails*") == []
+
+
+async def test_one_that_is_paused_stays(redis: ArqRedis, store: QueueStore) -> None:
+    await make(store, "emails")
+    await LaneControls(redis).pause("emails", by="ops")
+    await redis.zadd(MADE_QUEUES, {"emails": 1})
+    assert await store.expire() == []
+    assert await names(redis) == ["emails"]
+    await LaneControls(redis).resume("emails")
+    assert await store.expire() == ["emails"]

@@ -156,9 +156,7 @@ async def known(
     key_id = await new_key(alice)
     waiting = (await alice.post("/v1/images?delay=600", content=PNG)).json()["id"]
     batch_id = (await alice.post("/v1/batches")).json()["id"]
-    steps = [{"name": "a", "kind": "thumbnail", "params": {"upload": EXAMPLE_UPLOAD}}]
-    workflow_id = (await alice.post("/v1/workflows", json={"steps": steps})).json()["id"]
-    await alice.post(f"/v1/jobs/{workflow_id}/cancellation")
+    workflow_id = await failed_workflow(alice, worker)
     line = {"cron": "0 6 * * *", "job": {"kind": "event", "type": "a", "data": {}}}
     await alice.put(f"/v1/presets/{EXAMPLE_PRESET}", json={"variants": EXAMPLE_VARIANTS})
     token_id = (await alice.post("/v1/upload-tokens", json=EXAMPLE)).json()["id"]
@@ -192,6 +190,15 @@ async def known(
 async def _signed(client: httpx.AsyncClient, job_id: str) -> str:
     made = await client.post(f"/v1/jobs/{job_id}/files/small.jpg/url", json={})
     return str(made.json()["url"].rpartition("/")[2])
+
+
+async def failed_workflow(client: httpx.AsyncClient, worker: ManualWorker) -> str:
+    """The id of a workflow that has just failed."""
+    steps = [{"name": "a", "kind": "thumbnail", "params": {"upload": EXAMPLE_UPLOAD}}]
+    made = (await client.post("/v1/workflows", json={"steps": steps})).json()
+    await worker.end(made["steps"][0]["job"], "failed", error=("timed_out", "It took too long."))
+    workflow_id: str = made["id"]
+    return workflow_id
 
 
 async def new_key(client: httpx.AsyncClient) -> str:
@@ -228,7 +235,7 @@ async def deliveries(redis: ArqRedis, settings: Settings, monkeypatch: pytest.Mo
 
 
 @pytest.mark.usefixtures("validations", "deliveries")
-async def test_every_example_works(alice: httpx.AsyncClient, known: dict[str, str]) -> None:
+async def test_every_example_works(alice: httpx.AsyncClient, worker: ManualWorker, known: dict[str, str]) -> None:
     sent = 0
     for method, path, request, statuses in sorted(requests(), key=lambda one: one[0] == "delete"):
         # What is done to a job is done to one that waits, and then is cancelled.
@@ -239,6 +246,8 @@ async def test_every_example_works(alice: httpx.AsyncClient, known: dict[str, st
             names |= {"key_id": await new_key(alice)}
         if path == "/v1/changes":  # it would go on
             request["params"] = {"seconds": 0, **request.get("params", {})}
+        if path == "/v1/workflows/{workflow_id}/retry":
+            names |= {"workflow_id": await failed_workflow(alice, worker)}
         answer = await alice.request(method, path.format(**names), **request)
         # The storage of these tests is a folder, which signs nothing.
         expected = {"422"} if path == "/v1/uploads/direct" else statuses

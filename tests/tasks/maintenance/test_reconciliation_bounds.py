@@ -19,7 +19,7 @@ Answer = tuple[list[str], int, int]
 
 async def reconcile(redis: ArqRedis, settings: Settings, **payload: Any) -> Answer:
     """One script: what became of the ids, how many lanes it came to, how many it mended."""
-    nothing: dict[str, Any] = {"ids": [], "lanes": [], "schedules": [], "queues": []}
+    nothing: dict[str, Any] = {"ids": [], "lanes": [], "schedules": [], "endpoints": [], "queues": []}
     payload["lanes"] = [{"queue": queue, "name": name} for queue, name in payload.get("lanes", ())]
     said = {**nothing, **payload, "owner": SYSTEM, "kinds": {"echo": True, "batch": True}, "foreign": FOREIGN}
     answer = await Script(redis, "upkeep/reconcile")({**said, "keep": keep_ms(settings)})

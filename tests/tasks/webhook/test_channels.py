@@ -140,6 +140,7 @@ async def test_what_the_index_does_not_know_is_right_after_it_expired(endpoints:
     await redis.pexpire(INDEX, 60_000)
     await redis.delete(ENDPOINT + gone)
     await redis.zrem(ENDPOINTS + "dev", gone)
+    await redis.zrem(ENDPOINTS + "*", gone)
     await redis.hset(ENDPOINT + moved, "channel", OTHER)
     await redis.zrem(f"{SUBSCRIBERS}dev:*#{MINE}", gone, moved)
     [added] = await without_index(redis, MINE, 0, 1)

@@ -17,7 +17,6 @@ from arq.worker import Function, JobExecutionFailed, Retry, RetryJob
 from redis.asyncio import Redis
 
 from tasks.kind import Kind, Result, io_bound
-from tasks.queue.application_keys import READING
 from tasks.queue.jobs.adopt_call import adopt_call
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.foreign_job import MAX_SHOWN_CHARS, UNREADABLE, read_foreign_job
@@ -140,7 +139,6 @@ class ServedFunctions:
             params=POISON if has_killed else shown_call(call.args, call.kwargs),
             fields=self._fields_of(job_id, call, score),
         )
-        await self._redis.delete(READING + job_id)
 
     def _fields_of(self, job_id: str, call: ArqCall, score: int) -> list[str | bytes]:
         """What the record has besides: how an end is told that no worker of the application writes."""

@@ -3,7 +3,7 @@
 import logging
 import pickle
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 import msgpack
 import pytest
@@ -14,6 +14,7 @@ from arq.worker import func
 from bookshop.tasks import add, flaky
 
 from tasks.kind import Kind
+from tasks.queue.application_keys import READING
 from tasks.queue.connect import close, connect
 from tasks.queue.redis_keys import JOB, QUEUE, WAKE
 from tasks.queue.wire import serialize
@@ -153,3 +154,25 @@ async def test_a_signal_is_only_kept_for_a_queue_that_is_served(shop: ArqRedis) 
     await own.enqueue_job("add", _job_id="two")
     assert await shop.pttl(f"{WAKE}arq/{NAME}") > 0
     await shop.delete("nobodys", job_key_prefix + "one", job_key_prefix + "two")
+
+
+async def test_an_adoption_takes_two_round_trips(
+    shop: ArqRedis, settings: Settings, worker: FakeWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    functions, names = served(shop, settings), {"functions": {"add": True}}
+    await adopted(shop, functions, pickle.dumps(GOOD))  # Redis knows the scripts from now on
+    assert await worker.finish(await worker.one(**names, **{f"arq/{NAME}": 1}))
+    body, send = pickle.dumps(GOOD), cast(Any, shop.execute_command)
+    sent: list[str] = []
+
+    async def note(*args: Any, **options: Any) -> Any:
+        sent.append(args[0])
+        return await send(*args, **options)
+
+    await shop.set(job_key_prefix + "second", body, px=60_000)
+    monkeypatch.setattr(shop, "execute_command", note)
+    await functions.adopt("second", f"arq/{NAME}", body, score=1)
+    monkeypatch.undo()
+    assert len(sent) == 2, sent
+    assert await shop.exists(READING + "second") == 0
+    assert await worker.finish(await worker.one(**names, **{f"arq/{NAME}": 1}))

@@ -99,6 +99,8 @@ local function note_idempotency(id)
   redis.call('SET', K.idempotency .. idempotency.key, value, 'PX', idempotency.ttl_ms)
 end
 
+-- The worker that opened its body has not died of it (application/reading.lua).
+if first.adopt then redis.call('DEL', K.reading .. first.id) end
 local refused = check()
 if refused then
   if refused.answer == 'held' and idempotency and not payload.full then note_idempotency(refused.id) end

@@ -14,7 +14,7 @@ from api.http.problems import documented
 from api.http.query import OF_OWNER, OwnerQuery, documented_query
 from api.jobs.get import find
 from api.jobs.notify import EXAMPLE_URL
-from api.jobs.submit_options import OPTION_HEADERS, SubmitFields, SubmitOptions
+from api.jobs.submit_options import OPTION_HEADERS, BatchFields, SubmitOptions
 from api.jobs.submitted import respond
 from api.jobs.views import EXAMPLE_JOB, Job, job_of
 from tasks.queue.jobs.submission import Submitted
@@ -28,7 +28,7 @@ MAX_BODY_BYTES = 16 * 1024
 BatchId = Annotated[str, Path(description="The batch's id, from `POST /v1/batches`.", examples=[EXAMPLE_JOB])]
 
 
-class BatchRequest(SubmitFields):
+class BatchRequest(BatchFields):
     """A new batch."""
 
     model_config = ConfigDict(extra="forbid")

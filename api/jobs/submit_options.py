@@ -106,8 +106,8 @@ def form_parsers(caller: Caller, submit_options: RequestedOptions) -> dict[str, 
     }
 
 
-class SubmitFields(LabelFields, UniqueFields):
-    """What the JSON body of a submit may say, instead of its query."""
+class BatchFields(LabelFields):
+    """What the JSON body of any submit may say: that of a job, of a batch, of a workflow."""
 
     notify: Member | None = None
 
@@ -122,6 +122,14 @@ class SubmitFields(LabelFields, UniqueFields):
         tags, metadata = checks.run(lambda: labels_of(caller.context.settings, self)) or Labels()
         checks.done()
         add_options(options, notify=notify, tags=tags, metadata=metadata)
+
+
+class SubmitFields(BatchFields, UniqueFields):
+    """What the JSON body of a submit of one job may say, instead of its query."""
+
+    def add_to(self, options: RequestedOptions, caller: Caller) -> None:
+        """As `BatchFields.add_to`, with the unique key."""
+        super().add_to(options, caller)
         add_unique(options, caller.context.settings, self)
 
 

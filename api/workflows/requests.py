@@ -7,12 +7,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.checks import Checks
 from api.http.json_body import parse
-from api.jobs.submit_options import MAX_AFTER, RUN_IF, SubmitFields
+from api.jobs.submit_options import MAX_AFTER, RUN_IF, BatchFields
 from tasks.queue.records.record import Priority, RunIf
 from tasks.refusal import Refusal
 
 MAX_STEPS: Final = 500
 """Steps of one workflow: one script writes all of them."""
+MAX_NEEDS: Final = 5_000
+"""Needs of all steps together, for the same reason: each takes Redis about 4 µs."""
 STEP_NAME: Final = "^[A-Za-z0-9_-]{1,60}$"
 
 
@@ -21,9 +23,7 @@ class StepRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(
-        pattern=STEP_NAME, description="The step's name, unique in the workflow; its job's, too.", examples=["sheet"]
-    )
+    name: str = Field(pattern=STEP_NAME, description="The step's name, unique in the workflow.", examples=["sheet"])
     kind: str = Field(
         max_length=100,
         description="`thumbnail`, `report`, `event`, or a kind that `POST /v1/jobs` accepts.",
@@ -47,13 +47,17 @@ class StepRequest(BaseModel):
     priority: Priority = Field(Priority.NORMAL, description="Which of the owner's jobs start first.")
 
 
-class WorkflowRequest(SubmitFields):
+class WorkflowRequest(BatchFields):
     """Jobs that wait for each other."""
 
     model_config = ConfigDict(extra="forbid")
 
     name: str | None = Field(None, max_length=255, description="A name of your choice.", examples=["album 7"])
-    steps: list[StepRequest] = Field(min_length=1, max_length=MAX_STEPS, description="The steps, in any order.")
+    steps: list[StepRequest] = Field(
+        min_length=1,
+        max_length=MAX_STEPS,
+        description=f"The steps, in any order. They have up to {MAX_NEEDS} needs together.",
+    )
 
 
 def split_steps(text: bytes, checks: Checks) -> tuple[WorkflowRequest | None, list[bytes]]:
@@ -99,3 +103,6 @@ def _check_names(steps: list[StepRequest], checks: Checks) -> None:
                 field = f"steps.{place}.needs.{number}"
                 message = f"{field}: There is no step {name!r}. Name one of this workflow."
                 checks.add(Refusal("invalid_request", message, field=field))
+    if (needs := sum(len(step.needs) for step in steps)) > MAX_NEEDS:
+        message = f"steps: The steps together have {needs} needs, more than the limit of {MAX_NEEDS}. Name fewer."
+        checks.add(Refusal("invalid_request", message, field="steps", limit=MAX_NEEDS))

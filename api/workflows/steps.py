@@ -72,7 +72,13 @@ class StepJobs:
             raise Refusal("invalid_request", message, field="results")
         checks = Checks()
         with checks.collect(inside="params"):
-            return await examine(text, options)
+            submission = await examine(text, options)
+            # One script writes all steps, and looks for the holder of one key at most.
+            if submission.unique is not None:
+                option = submission.unique.option
+                message = f"{option}: A step of a workflow takes no unique key. Leave it out, or submit the job alone."
+                raise Refusal("invalid_request", message, field=option)
+            return submission
         checks.done()
         raise AssertionError("the checks had no fault")
 

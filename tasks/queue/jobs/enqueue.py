@@ -154,7 +154,8 @@ class Enqueuer:
             case {"answer": "reused", "id": job_id} if await self._is_repeat(job_id, submission):
                 return Submitted(job_id, created=False)
             case {"answer": answer} as excess if answer in REASONS:
-                raise self._limits.refusal(excess, payload["jobs"][0])
+                several = "steps" if submission.kind == indexes.BATCH else None
+                raise self._limits.refusal(excess, payload["jobs"][0], several)
             case {"answer": "token_gone" | "token_used"} as over:
                 raise token_over(over)
             case answer:

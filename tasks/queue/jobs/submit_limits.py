@@ -50,7 +50,7 @@ class SubmitLimits:
         """What `owners/waiting.lua` finds in its payload.
 
         Args:
-            job: One of the new jobs, as `Enqueuer.job` makes it; all of them have the same owner and queue.
+            job: One of the new jobs, as `Enqueuer.job` makes it; all of them have the same owner.
             quotas: The owner's; None is what the settings say.
         """
         settings, owner, quotas = self._settings, job["owner"], quotas or self._defaults
@@ -88,21 +88,25 @@ class SubmitLimits:
         quota = Quota(f"{what}-per-minute", window_s=60)
         return Refusal("rate_limited", message, limit=limit, retry_after_s=seconds, quota=quota)
 
-    def refusal(self, answer: Mapping[str, Any], job: Mapping[str, Any]) -> Refusal:
+    def refusal(self, answer: Mapping[str, Any], job: Mapping[str, Any], field: str | None = None) -> Refusal:
         """What is answered to a submit that the script found to be over a limit.
 
         Args:
             answer: The script's answer, one of REASONS.
             job: One of the jobs.
+            field: What of a request for several jobs made them; None for one job.
         """
         code = REASONS[answer["answer"]]
         if code in ("rate_limited", "forbidden", "too_many_queues"):
             return self.too_fast(answer) if code == "rate_limited" else _no_queue(code, answer)
         settings, waiting = self._settings, answer["waiting"]
-        limit, what = answer.get("limit", 0), answer.get("what")
+        limit, what, more = answer.get("limit", 0), answer.get("what"), answer.get("more", 1)
+        added = f" this would be {more} more," if field or more > 1 else ""
+        # No end of other jobs makes room for so many.
+        fewer = "Submit fewer jobs at once." if more > limit else None
         match what:
             case None:
-                message = f"{waiting} jobs wait in the queue {job['queue']!r}, which is full. Try again later."
+                message = f"{waiting} jobs wait in the queue {answer['queue']!r}, which is full. Try again later."
                 return Refusal(code, message, limit=settings.max_waiting_jobs)
             case _ if job.get("upkeep"):
                 message = (
@@ -112,10 +116,10 @@ class SubmitLimits:
                 return Refusal(code, message, limit=limit, quota=Quota("waiting-bulk-jobs"))
             case "scheduled":
                 message = (
-                    f"{waiting} of your jobs are scheduled or wait for other jobs, and {limit} may "
-                    "(OWNER_MAX_SCHEDULED). Try again when some have started, or cancel some."
+                    f"{waiting} of your jobs are scheduled or wait for other jobs,{added} and {limit} may "
+                    f"(OWNER_MAX_SCHEDULED). {fewer or 'Try again when some have started, or cancel some.'}"
                 )
-                field = "delay" if job["delay_ms"] else "after"
+                field = field or ("delay" if job["delay_ms"] else "after")
                 return Refusal(code, message, field=field, limit=limit, quota=Quota("scheduled-jobs"))
             case "deliveries":
                 message = (
@@ -124,8 +128,8 @@ class SubmitLimits:
                 )
                 return Refusal(code, message, field="type", limit=limit, quota=Quota("waiting-deliveries"))
         message = (
-            f"{waiting} of your jobs wait, and {limit} may (OWNER_MAX_WAITING). "
-            "Try again when some have ended, or cancel some."
+            f"{waiting} of your jobs wait,{added} and {limit} may (OWNER_MAX_WAITING). "
+            f"{fewer or 'Try again when some have ended, or cancel some.'}"
         )
         return Refusal(code, message, limit=limit, quota=Quota("waiting-jobs"))
 

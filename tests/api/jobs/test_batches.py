@@ -44,6 +44,11 @@ async def test_a_sealed_batch_takes_no_more(alice: httpx.AsyncClient) -> None:
     assert (late.status_code, late.json()["code"], late.json()["field"]) == (409, "batch_sealed", "batch")
 
 
+async def test_a_batch_has_no_unique_key(alice: httpx.AsyncClient) -> None:
+    answer = await alice.post("/v1/batches", json={"unique": "k"})
+    assert (answer.status_code, answer.json()["field"]) == (422, "unique")
+
+
 async def test_a_batch_is_its_owners(alice: httpx.AsyncClient, bob: httpx.AsyncClient) -> None:
     batch = await opened(alice)
     assert (await bob.post(f"/v1/batches/{batch}/seal")).status_code == 404

@@ -10,7 +10,9 @@ from arq.connections import ArqRedis
 from tasks.catalogue import load_kinds
 from tasks.queue.redis_keys import JOB
 from tasks.settings import Settings
+from tests.support.api.pictures import PNG
 from tests.support.engine_running import working
+from tests.support.queue.unique_keys import holders
 
 
 @pytest.fixture
@@ -234,3 +236,37 @@ async def test_another_owners_workflow_and_a_plain_batch_are_not_found(
     assert (await bob.get(f"/v1/workflows/{workflow['id']}")).status_code == 404
     assert (await alice.get(f"/v1/workflows/{batch['id']}")).status_code == 404
     assert (await alice.get(f"/v1/workflows/{workflow['steps'][0]['job']}")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("unique", "k"), ("throttle", {"key": "k", "every_s": 5}), ("debounce", {"key": "k"})]
+)
+async def test_a_unique_key_is_of_one_job_and_no_workflow_has_one(
+    alice: httpx.AsyncClient, redis: ArqRedis, option: str, value: Any
+) -> None:
+    assert list(await refused(alice, {"steps": [step("a")], option: value})) == [option]
+    assert await holders(redis) == {}
+
+
+async def test_a_step_has_no_unique_key(alice: httpx.AsyncClient, redis: ArqRedis) -> None:
+    document = {"document": {"title": "x"}, "blocks": [{"type": "text", "text": "x"}]}
+    upload = (await alice.post("/v1/uploads", content=PNG)).json()["id"]
+    steps = [
+        {"name": "a", "kind": "event", "params": {"type": "x", "data": 1, "unique": "k"}},
+        {"name": "b", "kind": "report", "params": {**document, "throttle": {"key": "k", "every_s": 5}}},
+        {
+            "name": "c",
+            "kind": "thumbnail",
+            "params": {"upload": upload, "debounce": {"key": "k", "wait_s": 5, "max_wait_s": 9}},
+        },
+    ]
+    faults = await refused(alice, {"steps": steps})
+    assert set(faults) == {"steps.0.params.unique", "steps.1.params.throttle", "steps.2.params.debounce"}, faults
+
+
+async def test_the_needs_of_all_steps_together_are_limited(alice: httpx.AsyncClient) -> None:
+    names = [f"s{number}" for number in range(120)]
+    steps = [step(name, *names[max(place - 100, 0) : place]) for place, name in enumerate(names)]
+    (message,) = (await refused(alice, {"steps": steps})).values()
+    assert "have 6950 needs" in message
+    assert "5000" in message

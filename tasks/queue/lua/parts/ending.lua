@@ -49,8 +49,8 @@ local function close_unmet(job, first, state)
   if job.batch and redis.call('EXISTS', K.job .. job.batch) == 1 then
     redis.call('HINCRBY', K.job .. job.batch, 'skipped', 1)
   end
-  close_with_error(job, job.attempt, 'cancelled', 'not_needed',
-    'Job ' .. first .. ' ' .. (state == 'skipped' and 'was not needed' or 'has succeeded') .. ', so neither was this.')
+  close_with_error(job, job.attempt, 'cancelled', 'not_needed', 'Job ' .. first
+    .. (state == 'skipped' and ' was not needed, so neither was this.' or ' has succeeded, so this was not needed.'))
 end
 
 -- job.lost: id and state of a job that did not end as this one waited for.
@@ -62,12 +62,14 @@ end
 -- it, or one that did not. A few in one call: the timer of the ended job itself brings the rest, and a chain of them
 -- takes a claim for each.
 local after_left = 50
-local function release_waiting(job, state, code)
+local function release_waiting(job, state)
+  local code = state == 'cancelled' and redis.call('HGET', K.job .. job.id, 'code')
   local some = after_left > 0 and redis.call('SPOP', K.after .. job.id, after_left) or {}
   after_left = after_left - #some
   for _, id in ipairs(some) do
     local later = read(id)
-    if later and later.state == 'scheduled' and later.awaits > 0 then
+    -- One that has lost what it waited for is due: no other end puts that off.
+    if later and later.state == 'scheduled' and later.awaits > 0 and not later.lost then
       local due = now
       if not is_met(later.run_if, end_of(state, code)) then
         redis.call('HSET', K.job .. id, 'lost', job.id .. ' ' .. end_of(state, code))
@@ -197,6 +199,6 @@ function close(job, attempt, state, value, fields, arq_result)
     .. (type(value) == 'string' and value or cmsgpack.pack(value)) .. cmsgpack.pack('k') .. '\128'
   if result then redis.call('SET', K.arq_result .. job.id, result, 'PX', K.arq_result_ms) end
   announce_end(job, state)
-  if job.awaited then release_waiting(job, state, type(value) == 'table' and value[1]) end
+  if job.awaited then release_waiting(job, state) end
   if job.batch then close_batch(job.batch) end
 end

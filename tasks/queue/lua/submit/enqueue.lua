@@ -38,8 +38,11 @@ local made = {}
 local function check_prerequisites(job)
   local after = {}
   for _, id in ipairs(job.after or {}) do
-    local its_owner, state, open, code = unpack(redis.call('HMGET', K.job .. id, 'owner', 'state', 'open', 'code'))
-    if not made[id] and its_owner ~= owner then return { answer = 'unknown', id = id } end
+    local its_owner, state, open, code = owner, nil, nil, nil
+    if not made[id] then
+      its_owner, state, open, code = unpack(redis.call('HMGET', K.job .. id, 'owner', 'state', 'open', 'code'))
+    end
+    if its_owner ~= owner then return { answer = 'unknown', id = id } end
     -- A job that joins the batch later might wait for this very job.
     if open then return { answer = 'open', id = id } end
     if not HAS_ENDED[state] then

@@ -151,3 +151,13 @@ async def test_an_owner_schedules_no_more_than_allowed(enqueuer: Enqueuer, job_s
     ids = [await submit(enqueuer) for _ in range(2)]
     answers = [await change(job_store, job_id, delay_ms=HOUR_MS, owner_limits=limits) for job_id in ids]
     assert answers == ["changed", "owner_full"]
+
+
+async def test_a_change_does_not_put_off_the_end_of_one_whose_wait_is_over(
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, job_store: JobStore
+) -> None:
+    waiting = await submit(enqueuer, after=(await submit(enqueuer),))
+    await worker.finish(await worker.one(), "failed", value=["x", "y"])
+    assert await change(job_store, waiting, delay_ms=HOUR_MS) == "changed"
+    assert (await worker.claim()).ids == []
+    assert (await record_of(redis, waiting)).state is State.FAILED

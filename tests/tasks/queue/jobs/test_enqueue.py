@@ -217,6 +217,17 @@ class TestLimits:
         assert await submit(enqueuer, idempotency_key="k") == first, "a job that is there already needs no room"
         assert await submit(enqueuer, queue="media"), "another queue has room of its own"
 
+    async def test_each_queue_of_a_workflow_needs_room(self, redis: ArqRedis, settings: Settings) -> None:
+        enqueuer = Enqueuer(
+            redis, settings.model_copy(update={"max_waiting_jobs": 2, "owner_max_waiting": 9, "owner_max_scheduled": 9})
+        )
+        await submit(enqueuer, queue="media")
+        workflow, small, large = submission(kind="batch"), submission(), submission(queue="media")
+        with pytest.raises(Refusal, match="'media'") as refused:
+            await enqueuer.enqueue_workflow(workflow, [small, large, large])
+        assert (refused.value.code, refused.value.limit) == ("queue_full", 2)
+        await enqueuer.enqueue_workflow(workflow, [small, large, small])
+
     async def test_params_are_measured_in_bytes_before_redis_is_asked(
         self, redis: ArqRedis, enqueuer: Enqueuer, settings: Settings
     ) -> None:

@@ -145,3 +145,29 @@ async def test_a_failed_handler_is_retried_though_the_job_has_succeeded_meanwhil
     await end(redis, worker, success, "succeeded")
     assert await job_store.retry([handler]) == ["not_needed"]
     assert (await record_of(redis, handler)).state is State.FAILED
+
+
+async def test_each_of_many_that_wait_for_a_job_is_given_the_same_end(
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
+) -> None:
+    """More than one call releases: the timer of the ended job brings the rest."""
+    first = await submit(enqueuer)
+    handler = await submit(enqueuer, after=(first,), run_if=RunIf.FAILURE)
+    waiting = [await submit(enqueuer, after=(handler,), run_if=RunIf.FAILURE) for _ in range(120)]
+    await end(redis, worker, first, "succeeded")
+    for _ in range(8):
+        assert (await worker.claim()).ids == []
+    assert {await error_of(redis, one) for one in waiting} == {(State.CANCELLED, "not_needed")}
+
+
+async def test_one_whose_wait_is_over_is_closed_at_once_though_another_ends_well_then(
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
+) -> None:
+    first, second, third = [await submit(enqueuer) for _ in range(3)]
+    waiting = await submit(enqueuer, after=(first, second, third))
+    jobs = {job.id: job for job in (await worker.claim()).jobs}
+    await worker.finish(jobs[first], "failed", value=["x", "y"])
+    await worker.finish(jobs[second])
+    await worker.finish(jobs[third])
+    assert (await worker.claim()).ids == []
+    assert await error_of(redis, waiting) == (State.FAILED, "prerequisite_failed")

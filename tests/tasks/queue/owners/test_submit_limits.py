@@ -7,6 +7,7 @@ from arq.connections import ArqRedis
 
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.job_store import JobStore
+from tasks.queue.records.record import new_id
 from tasks.queue.redis_keys import SUBSCRIBERS
 from tasks.refusal import Refusal
 from tasks.settings import SYSTEM, Settings
@@ -85,6 +86,20 @@ class TestWaiting:
         with pytest.raises(Refusal, match="owner_queue_full"):
             await enqueuer.enqueue_batch([submission() for _ in range(3)])
         await enqueuer.enqueue_batch([submission() for _ in range(2)])
+
+    async def test_a_workflow_is_told_how_many_jobs_it_would_add(self, enqueuer: Enqueuer) -> None:
+        ids = [new_id() for _ in range(7)]
+        steps = [submission(job_id=one, after=tuple(ids[:place])[-1:]) for place, one in enumerate(ids)]
+        with pytest.raises(Refusal) as found:
+            await enqueuer.enqueue_workflow(submission(kind="batch"), steps)
+        assert (found.value.code, found.value.field, found.value.limit) == ("owner_queue_full", "steps", 5)
+        assert "0 of your jobs are scheduled or wait for other jobs, this would be 6 more" in found.value.message
+        assert "Submit fewer jobs at once" in found.value.message
+        await enqueuer.enqueue_workflow(submission(kind="batch"), steps[:6])
+        with pytest.raises(Refusal, match=r"5 of your jobs are .* this would be 1 more.* Try again when some"):
+            await enqueuer.enqueue_workflow(
+                submission(kind="batch"), [submission(job_id=new_id()), submission(job_id=new_id(), after=(ids[0],))]
+            )
 
     async def test_a_repeat_of_a_submit_needs_no_room(self, enqueuer: Enqueuer) -> None:
         first = await submit(enqueuer, idempotency_key="k")

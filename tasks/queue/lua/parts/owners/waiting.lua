@@ -56,19 +56,23 @@ local function find_excess(jobs)
     -- A scheduled job waits later: it is refused too while the owner has as many waiting as may.
     local is_near = count_all() + #jobs > limits.waiting
     local waiting = is_near and count_in(limits.job_indexes, 'queued', 'retrying') or 0
-    if waiting + math.max(#jobs - scheduled, 1) > limits.waiting then
-      return { answer = 'owner_full', what = 'waiting', waiting = waiting, limit = limits.waiting }
+    local more = math.max(#jobs - scheduled, 1)
+    if waiting + more > limits.waiting then
+      return { answer = 'owner_full', what = 'waiting', waiting = waiting, more = more, limit = limits.waiting }
     end
     local later = scheduled > 0 and count_in(limits.job_indexes, 'scheduled') or 0
     if scheduled > 0 and later + scheduled > limits.scheduled then
-      return { answer = 'owner_full', what = 'scheduled', waiting = later, limit = limits.scheduled }
+      return { answer = 'owner_full', what = 'scheduled', waiting = later, more = scheduled, limit = limits.scheduled }
     end
     local excess = deliveries > 0 and find_excess_deliveries(owner, deliveries, limits.waiting)
     excess = excess or events > 0 and find_haste('deliveries', owner, math.max(deliveries, events))
     if excess then return excess end
   end
-  if payload.max_waiting then
-    local waiting = redis.call('ZCARD', K.arq_queue[jobs[1].queue])
-    if waiting + #jobs > payload.max_waiting then return { answer = 'full', waiting = waiting } end
+  if not payload.max_waiting then return end
+  local more = {}
+  for _, job in ipairs(jobs) do more[job.queue] = (more[job.queue] or 0) + 1 end
+  for queue, number in pairs(more) do
+    local waiting = redis.call('ZCARD', K.arq_queue[queue])
+    if waiting + number > payload.max_waiting then return { answer = 'full', waiting = waiting, queue = queue } end
   end
 end

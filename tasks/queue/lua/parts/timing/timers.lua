@@ -4,7 +4,9 @@
 -- job: as read, with the deadline that it has now.
 local function reset_timer(job)
   local lies_in_lane = job.state == 'queued' or job.awaits > 0
-  local due = lies_in_lane and safety_at() or tonumber(redis.call('HGET', K.job .. job.id, 'due_at'))
+  -- One that has lost what it waited for is closed as soon as its timer is looked at.
+  local due = job.lost and now or lies_in_lane and safety_at()
+    or tonumber(redis.call('HGET', K.job .. job.id, 'due_at'))
   redis.call('ZADD', K.arq_queue[job.queue], due, job.id)
   note_deadline(job)
   wake(job.queue)

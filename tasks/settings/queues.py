@@ -27,6 +27,8 @@ def queue_fault(name: str) -> str | None:
     Args:
         name: The name.
     """
+    if name.startswith("-"):  # `python -m worker --pickle` would take it for an option
+        return f"{name!r} begins with -, as the options of commands do. Begin the name with a letter, a digit or _."
     if not re.fullmatch(QUEUE, name):
         return f"A queue's name is 1 to {MAX_QUEUE_CHARS} lower-case letters (a to z), digits, - and _."
     if name in RESERVED_QUEUES:
@@ -78,7 +80,7 @@ def read_entries(texts: Iterable[str]) -> tuple[QueueEntry, ...]:
         pattern, slots = (found["pattern"], found["slots"]) if found else ("", None)
         if not found or (slots is not None and int(slots) < 1):
             raise ValueError(f"the queue {text!r} is not understood; {FORM}")
-        if pattern in RESERVED_QUEUES:
+        if pattern in RESERVED_QUEUES or pattern.startswith("-"):
             raise ValueError(f"{queue_fault(pattern)}")
         if pattern in entries:
             raise ValueError(f"the queue {pattern!r} is named twice; name it once")

@@ -122,7 +122,9 @@ async def test_what_a_worker_serves_and_with_how_many_slots(settings: Settings) 
     }
 
 
-@pytest.mark.parametrize("text", ["Emails", "emails:0", "emails:", "a b:x", "service", "health-check", "a:1 a:2", "é"])
+@pytest.mark.parametrize(
+    "text", ["Emails", "emails:0", "emails:", "a b:x", "service", "health-check", "a:1 a:2", "é", "-a", "-*:2"]
+)
 def test_a_setting_that_cannot_be_meant_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"queue|meaning"):
         Settings(_env_file=None, queues=text)

@@ -76,7 +76,9 @@ async def test_what_is_set_of_a_queue_is_replaced_as_a_whole(redis: ArqRedis, st
     assert await names(redis) == ["emails"], "media is always there"
 
 
-@pytest.mark.parametrize("name", ["", "E", "a/b", "a:b", "x" * 41, "service", "health-check", "arq/queue"])
+@pytest.mark.parametrize(
+    "name", ["", "E", "a/b", "a:b", "x" * 41, "service", "health-check", "arq/queue", "--pickle", "a\n"]
+)
 async def test_some_names_are_none(store: QueueStore, name: str) -> None:
     with pytest.raises(Refusal, match="queue"):
         await make(store, name)

@@ -35,6 +35,8 @@ class Exchange:
     turn: int
 
     async def say(self, *parts: bytes) -> None:
+        if self.writer.transport.is_closing():  # uvloop would raise a RuntimeError
+            raise ConnectionResetError("the sender has gone")
         # Not `writelines`: on Python 3.12.1 and 3.13.0 it spins for ever once the reader has gone.
         self.writer.write(b"".join(parts))
         await self.writer.drain()

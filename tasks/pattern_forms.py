@@ -10,6 +10,7 @@ FORMS: Final = {
     "^[A-Za-z0-9_-]{1,100}$": f"1 to 100 {_NAME}",
     "^[0-9a-f]{64}$": "a SHA-256 in hex: 64 characters, 0-9 and a-f",
     r"^[a-z0-9_-]{1,40}$": "1 to 40 characters of a to z, 0 to 9, _ and -",
+    r"^([a-z0-9_-]{1,40}|arq/.{1,200})$": "1 to 40 characters of a to z, 0 to 9, _ and -, or arq/ and a queue_name",
     r"^(auto|#([0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8}))$": "a colour such as #ffffff or #fff, or auto",
     "^#[0-9a-fA-F]{6}$": "a colour such as #1f4e79",
     r"^(#[0-9a-fA-F]{6}|accent|accent2|ink|muted|positive|negative|warning)$": "a colour such as #1f4e79, or one of "

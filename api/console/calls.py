@@ -20,6 +20,7 @@ from api.http.access.auth import find_named_owner
 from api.http.context import Context
 from api.http.problems import problem_of
 from api.http.shared import ASKED
+from tasks.queue.redis_keys import APPLICATION
 from tasks.refusal import Refusal
 
 Query = Mapping[str, str | int | bool | Sequence[str] | None]
@@ -124,6 +125,16 @@ def at(*segments: str) -> str:
     if not all(segments) or any("/" in segment or segment in (".", "..") for segment in segments):
         raise Refusal("not_found", "There is no such page. Go back to the overview.")
     return "/v1/" + "/".join(quote(segment, safe="") for segment in segments)
+
+
+def at_queue(name: str, *segments: str) -> str:
+    """The path of a queue under `/v1`. That of an ARQ application has a slash in its name.
+
+    Raises:
+        Refusal: `not_found`: no queue has such a name.
+    """
+    parts = name.split("/") if name.startswith(APPLICATION) else [name]
+    return at("queues", *parts, *segments)
 
 
 def query_text(query: Query) -> str:

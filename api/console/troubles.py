@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
+from urllib.parse import quote
 
-from api.console.calls import ApiCall, at, query_text
+from api.console.calls import ApiCall, at, at_queue, query_text
 from api.console.formats import duration, exact, seconds_between
 from api.console.texts import Text
+from tasks.queue.watch.workers import start_command
 
 OLD_S: Final = 30
 """Seconds that the oldest job of a served queue may wait before the overview names it."""
@@ -77,7 +79,7 @@ def of_queue(queue: Found, t: Text) -> Trouble | None:
     """Why nothing of a queue moves; None if it moves, or has nothing to do."""
     name, due = queue["name"], queue["due"]
     waiting = _waiting(due, queue["oldest_age_s"], t)
-    here = (f"/console/queues/{name}", t("troubles.open_queue"))
+    here = (f"/console/queues/{quote(name)}", t("troubles.open_queue"))
     listed = ((jobs_url(queue=name, state="queued", owner="*"), t("troubles.open_jobs")),) if due else ()
     if queue["paused"]:
         span = duration(seconds_between(queue.get("paused_since"), None), t)
@@ -99,7 +101,7 @@ def of_queue(queue: Found, t: Text) -> Trouble | None:
             name,
             f"{text} {waiting}".strip(),
             t("troubles.start"),
-            f"python -m worker {name}",
+            start_command([name]),
             links=(here, *listed),
             key=f"queue {name}",
         )
@@ -137,7 +139,7 @@ def _unserved(queues: Sequence[Found], are_all: bool, t: Text) -> Trouble:
         ", ".join(names),
         f"{said} {waiting}".strip(),
         t("troubles.start"),
-        "python -m worker" if are_all else f"python -m worker {' '.join(names)}",
+        start_command(names, are_all=are_all),
         links=(("/console/queues", t("troubles.open_queues")), ("/console/workers", t("troubles.open_workers"))),
         key="unserved",
     )
@@ -156,8 +158,8 @@ def _waiting(due: int, oldest_s: float, t: Text) -> str:
 
 def resume_of(queue: str, t: Text) -> Cure:
     """The button that resumes a queue."""
-    call = ApiCall("POST", at("queues", queue, "resume"))
-    return Cure(f"/console/queues/{queue}/resume", t("troubles.resume", queue=queue), {}, call)
+    call = ApiCall("POST", at_queue(queue, "resume"))
+    return Cure(f"/console/queues/{quote(queue)}/resume", t("troubles.resume", queue=queue), {}, call)
 
 
 def of_workers(workers: Iterable[Found], queues: Iterable[Found], t: Text) -> Iterator[Trouble]:
@@ -179,7 +181,7 @@ def of_workers(workers: Iterable[Found], queues: Iterable[Found], t: Text) -> It
                 worker["id"],
                 text,
                 t("troubles.start_again") if left else t("troubles.others_serve"),
-                f"python -m worker {' '.join(left)}" if left else "",
+                start_command(left),
                 links=(link, jobs),
                 key=key,
             )

@@ -18,12 +18,12 @@ from tasks.queue.records.record import State
 from tasks.queue.redis_keys import QUEUES, RUNS_KEPT
 from tasks.refusal import Refusal
 from tasks.settings import SYSTEM
-from tasks.settings.queues import QUEUE
+from tasks.settings.queues import ANY_QUEUE
 from tasks.validation import JsonInteger
 
 MAX_WORKER_CHARS = 200
 """A worker's id has the name of its host, of up to 64 characters, and some digits."""
-QueueName = Annotated[str, Field(pattern=QUEUE)]
+QueueName = Annotated[str, Field(pattern=ANY_QUEUE)]
 
 
 class JobCriteria(TagQuery, TimeRange):

@@ -22,7 +22,7 @@ from tasks.queue.connection_pool import says_failover
 from tasks.queue.installation import STORAGE_OWNER
 from tasks.queue.memory import MemoryUse, is_out_of_memory, memory_of
 from tasks.queue.redis_keys import INSTALLATION, PROBE, QUEUES, SECOND_MS, WORKER_MS, arq_queue
-from tasks.queue.watch.workers import WorkerRegistry
+from tasks.queue.watch.workers import WorkerRegistry, start_command
 from tasks.storage.protocol import StorageUnavailable
 
 log = structlog.get_logger()
@@ -252,4 +252,4 @@ def _isolation(registry: WorkerRegistry) -> str | None:
 def _nobody_serves(unserved: Sequence[str], due: str = "") -> str:
     if set(QUEUES) <= set(unserved):
         return f"No worker has reported for {WORKER_MS // 1000} s. Jobs wait until one is started."
-    return f"No worker serves {', '.join(unserved)}{due}. Start one with `python -m worker {' '.join(unserved)}`."
+    return f"No worker serves {', '.join(unserved)}{due}. Start one with `{start_command(unserved)}`."

@@ -14,6 +14,7 @@ from api.http.json_body import documented_body, receive
 from api.http.problems import documented
 from api.http.query import ListQuery, Page, documented_query, query_of
 from api.http.shared import shared
+from api.operations.queue_path import AS_QUEUE, QueueRoute
 from api.operations.workers import registry_of
 from tasks.clock import from_ms, maybe_from_ms
 from tasks.queue.lanes import stats
@@ -26,14 +27,19 @@ from tasks.queue.watch.workers import WorkerRegistry
 from tasks.refusal import Refusal
 from tasks.validation import JsonInteger
 
-router = APIRouter(prefix="/v1/queues", tags=["operations"])
+router = APIRouter(prefix="/v1/queues", tags=["operations"], route_class=QueueRoute)
 
 MAX_BODY_BYTES = 4096
 FOR_ADMINS = ("unauthorized", "forbidden", "not_found")
 OF_CHANGE = ("unauthorized", "forbidden", "invalid_request", "unsupported_media_type", "too_large")
 
 QueueName = Annotated[
-    str, Path(description=f"The queue: {', '.join(QUEUES)}, or one that was made by naming it.", examples=["media"])
+    str,
+    Path(
+        description=f"The queue: {', '.join(QUEUES)}, one that was made by naming it, or `arq/` with the `queue_name` "
+        "of an ARQ application.",
+        examples=["media"],
+    ),
 ]
 PRIORITY = "Of the queues that share the slots of a pattern in a worker, `high` ones are served first, `low` ones last."
 CONCURRENCY = "The number of its jobs that one worker runs at once, where QUEUES does not say another number."
@@ -143,7 +149,7 @@ async def list_queues(request: Request) -> Response:
 
 
 @router.get(
-    "/{queue}",
+    f"/{AS_QUEUE}",
     operation_id="get_queue",
     summary="Get a queue",
     response_model=Queue,
@@ -157,7 +163,7 @@ async def get_queue(request: Request, queue: QueueName) -> Response:
 
 
 @router.get(
-    "/{queue}/lanes",
+    f"/{AS_QUEUE}/lanes",
     operation_id="list_lanes",
     summary="List a queue's lanes",
     response_model=LanePage,
@@ -178,7 +184,7 @@ async def list_lanes(request: Request, queue: QueueName) -> Response:
 
 
 @router.post(
-    "/{queue}/pause",
+    f"/{AS_QUEUE}/pause",
     operation_id="pause_queue",
     summary="Pause a queue",
     response_model=Queue,
@@ -196,7 +202,7 @@ async def pause_queue(request: Request, queue: QueueName) -> Response:
 
 
 @router.post(
-    "/{queue}/resume",
+    f"/{AS_QUEUE}/resume",
     operation_id="resume_queue",
     summary="Resume a queue",
     response_model=Queue,
@@ -212,7 +218,7 @@ async def resume_queue(request: Request, queue: QueueName) -> Response:
 
 
 @router.put(
-    "/{queue}",
+    f"/{AS_QUEUE}",
     operation_id="put_queue",
     summary="Create or update a queue",
     response_model=Queue,
@@ -237,7 +243,7 @@ async def put_queue(request: Request, queue: QueueName) -> Response:
 
 
 @router.delete(
-    "/{queue}",
+    f"/{AS_QUEUE}",
     status_code=204,
     operation_id="delete_queue",
     summary="Delete a queue",

@@ -28,7 +28,7 @@ from tasks.queue.redis_keys import FAILING, SECOND_MS
 from tasks.queue.script import Script
 from tasks.queue.series.depth import depths_of
 from tasks.queue.series.rings import sample
-from tasks.queue.watch.workers import WorkerRegistry, read_workers
+from tasks.queue.watch.workers import WorkerRegistry, read_workers, start_command
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage, StorageUnavailable
 from tasks.webhook.endpoint_record import EndpointTarget, request_targets, targets_of
@@ -199,7 +199,7 @@ def _no_worker(
         return None
     message = (
         f"No worker serves the queue {queue.name}, where {queue.due} jobs are due. Start one with "
-        f"`python -m worker {queue.name}`."
+        f"`{start_command([queue.name])}`."
     )
     limit_s = settings.alert_no_worker_s
     return ActiveAlert(

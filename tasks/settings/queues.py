@@ -11,6 +11,8 @@ from pydantic_settings import NoDecode
 
 MAX_QUEUE_CHARS: Final = 40
 QUEUE: Final = rf"^[a-z0-9_-]{{1,{MAX_QUEUE_CHARS}}}$"
+ANY_QUEUE: Final = rf"^([a-z0-9_-]{{1,{MAX_QUEUE_CHARS}}}|arq/.{{1,200}})$"
+"""A name as above, or that of an ARQ application's queue, which its people have chosen."""
 RESERVED_QUEUES: Final = frozenset(("health-check", "service"))
 """Names that no queue may have: ARQ's key with the beat of its workers ends with the one, a worker's slots for the
 service's own work are called the other."""

@@ -39,7 +39,6 @@ class QueuePlan:
     def __init__(self, entries: Sequence[QueueEntry], settings: Settings) -> None:
         self._entries = tuple(entries) or tuple(map(QueueEntry, QUEUES))
         self._defaults: dict[str, int] = {queue: getattr(settings, f"{queue}_concurrency") for queue in QUEUES}
-        self.max_queues = settings.max_queues
 
     @property
     def patterns(self) -> tuple[str, ...]:

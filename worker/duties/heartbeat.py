@@ -58,6 +58,7 @@ class Heartbeat:
         serves: What the beat says besides: `checks`, keys that `arq --check` reads, and the `functions` of an ARQ
             application.
         plan: The queues that it serves, where these may change: each beat looks which there are.
+        max_queues: How many queues may be made.
     """
 
     def __init__(
@@ -71,6 +72,8 @@ class Heartbeat:
         loop_watch: LoopWatch,
         serves: Mapping[str, Any] | None = None,
         plan: QueuePlan | None = None,
+        *,
+        max_queues: int,
     ) -> None:
         self._redis = redis
         self._storage = storage
@@ -83,6 +86,7 @@ class Heartbeat:
         self._loop_watch = loop_watch
         self._serves = serves or {}
         self._plan = plan
+        self._max_queues = max_queues
         self._refused: set[str] = set()
         self._sandbox_lacks = lacking_here()
         self._slots = Script(redis, "run/slots")
@@ -127,12 +131,14 @@ class Heartbeat:
             redis.exceptions.RedisError: Redis does not answer.
         """
         payload = {"worker": self._worker_id, "slots": self._running.slots}
-        if self._plan is None:
+        # The queue of an ARQ application is made as one that is served by name is.
+        named = self._plan.named if self._plan else [one for one in self._running.queues if one.startswith(APPLICATION)]
+        if self._plan is None and not named:
             await self._slots(payload)
             return
-        made = {"named": self._plan.named, "max_queues": self._plan.max_queues, "owner": SYSTEM}
-        answer = await self._slots({**payload, **made})
-        self._running.serve(self._plan.slots(answer["queues"]))
+        answer = await self._slots({**payload, "named": named, "max_queues": self._max_queues, "owner": SYSTEM})
+        if self._plan is not None:
+            self._running.serve(self._plan.slots(answer["queues"]))
         if refused := set(answer["refused"]) - self._refused:
             log.warning("worker.too_many_queues", queues=sorted(refused), hint="raise MAX_QUEUES, or name fewer queues")
             self._refused |= refused

@@ -60,7 +60,16 @@ class ProcessDuties:
         self.loop_watch = LoopWatch()
         self.ticker = Ticker(redis, settings, built_in, redis_health, counted(kinds))
         self._heartbeat = Heartbeat(
-            redis, resources.storage, worker_id, running, redis_health, registry, self.loop_watch, serves, plan
+            redis,
+            resources.storage,
+            worker_id,
+            running,
+            redis_health,
+            registry,
+            self.loop_watch,
+            serves,
+            plan,
+            max_queues=settings.max_queues,
         )
         self._memory_watch = MemoryWatch(redis, settings)
 

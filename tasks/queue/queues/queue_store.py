@@ -4,7 +4,7 @@ from typing import Any, Final, Literal
 
 from redis.asyncio import Redis
 
-from tasks.queue.redis_keys import QUEUES
+from tasks.queue.redis_keys import APPLICATION, QUEUES
 from tasks.queue.script import Script
 from tasks.refusal import Refusal
 from tasks.settings.queues import queue_fault
@@ -41,6 +41,12 @@ class QueueStore:
         Raises:
             Refusal: `invalid_request`, `too_many_queues`.
         """
+        if queue.startswith(APPLICATION):
+            raise Refusal(
+                "invalid_request",
+                f"queue: {queue!r} is an ARQ application's. Set max_jobs in its WorkerSettings; pause it by /pause.",
+                field="queue",
+            )
         if queue not in QUEUES and (fault := queue_fault(queue)):
             raise Refusal("invalid_request", f"queue: {fault}", field="queue")
         values = {"concurrency": concurrency, "max_running": max_running, "rank": None if rank == "normal" else rank}

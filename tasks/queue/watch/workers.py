@@ -1,6 +1,7 @@
 """Workers, as their last beats describe them."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from fnmatch import fnmatchcase
 from typing import Any, Final, Self
@@ -8,11 +9,13 @@ from typing import Any, Final, Self
 from arq.constants import health_check_key_suffix
 from redis.asyncio import Redis
 
-from tasks.queue.redis_keys import QUEUES, WORKER_MS
+from tasks.queue.redis_keys import APPLICATION, QUEUES, WORKER_MS
 from tasks.queue.script import Script
 
 MAX_RUNNING_JOBS: Final = 50
 """Jobs that a worker lists in its beat: those that have run longest."""
+APPLICATION_START: Final = "python -m worker --arq myapp.worker.WorkerSettings"
+"""What starts a worker of an ARQ application; only its people know its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,9 @@ class WorkerRecord:
 
     def serves(self, queue: str) -> bool:
         """Return whether it serves a queue, or will once that is made."""
-        return queue in self.queues or any(fnmatchcase(queue, pattern) for pattern in self.patterns)
+        if queue in self.queues or queue.startswith(APPLICATION):  # which no pattern means
+            return queue in self.queues
+        return any(fnmatchcase(queue, pattern) for pattern in self.patterns)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -109,6 +114,23 @@ class WorkerRegistry:
     def unserved(self) -> tuple[str, ...]:
         """Queues that no worker serves."""
         return tuple(queue for queue in self.queues if not self.serves(queue))
+
+
+def start_command(queues: Iterable[str], *, are_all: bool = False) -> str:
+    """The command that starts a worker of each of some queues. An ARQ application's needs the application.
+
+    Args:
+        queues: Their names.
+        are_all: Whether these are all that there are.
+    """
+    ours, applications = [], False
+    for queue in queues:
+        if queue.startswith(APPLICATION):
+            applications = True
+        else:
+            ours.append(queue)
+    commands = ["python -m worker" if are_all else f"python -m worker {' '.join(ours)}"] if ours else []
+    return " & ".join([*commands, APPLICATION_START] if applications else commands)
 
 
 def _known(of: type[RunningJob] | type[WorkerRecord], told: dict[str, Any]) -> dict[str, Any]:

@@ -3,16 +3,19 @@
 import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import quote
 
 from fastapi import Response
 
 from api.console import troubles
-from api.console.calls import ApiCall, at
+from api.console.calls import ApiCall, at, at_queue
 from api.console.forms import count_in
 from api.console.series_charts import RANGES, DepthCharts, SeriesCharts, range_of
 from api.console.visit import ROOT, ConsoleRouter, Visit
+from api.operations.queue_path import AS_QUEUE, QueueRoute
+from tasks.queue.redis_keys import APPLICATION
 
-router = ConsoleRouter()
+router = ConsoleRouter(route_class=QueueRoute)
 
 PAGE: Final = f"{ROOT}/queues"
 LANES_IN_LIST: Final = 5
@@ -34,7 +37,7 @@ async def show_queues(visit: Visit) -> Response:
         return await _show_own(visit)
     queues = found["queues"]
     waiting = [queue["name"] for queue in queues if queue["waiting"]]
-    pages = await asyncio.gather(*(visit.api.get(at("queues", name, "lanes"), limit=LANES_IN_LIST) for name in waiting))
+    pages = await asyncio.gather(*(visit.api.get(at_queue(name, "lanes"), limit=LANES_IN_LIST) for name in waiting))
     return visit.show(
         "queues/page.html",
         queues=queues,
@@ -49,13 +52,13 @@ async def show_queues(visit: Visit) -> Response:
     )
 
 
-@router.page("/queues/{queue}")
+@router.page(f"/queues/{AS_QUEUE}")
 async def show_queue(visit: Visit) -> Response:
     """A queue over time, and all its lanes."""
     name, cursor = visit.path["queue"], visit.query.get("cursor")
-    queue = await visit.api.get(at("queues", name))
+    queue = await visit.api.get(at_queue(name))
     lanes, series = await asyncio.gather(
-        visit.api.get(at("queues", name, "lanes"), limit=LANES, cursor=cursor),
+        visit.api.get(at_queue(name, "lanes"), limit=LANES, cursor=cursor),
         visit.api.get("/v1/metrics/series", range=range_of(visit.query), queue=name),
     )
     return visit.show(
@@ -69,8 +72,9 @@ async def show_queue(visit: Visit) -> Response:
         depth=DepthCharts.of(series, name, visit.t),
         ranges=RANGES,
         pause_of=pause_call,
-        change=change_call(name, queue),
-        deletion=ApiCall("DELETE", at("queues", name)) if "made_at" in queue else None,
+        # An application says itself how many of its jobs run at once.
+        change=None if name.startswith(APPLICATION) else change_call(name, queue),
+        deletion=ApiCall("DELETE", at_queue(name)) if "made_at" in queue else None,
         priorities=PRIORITIES,
         jobs_url=troubles.jobs_url,
     )
@@ -85,34 +89,35 @@ async def unpark_endpoint(visit: Visit) -> Response:
     return await visit.act(call, to=PAGE, done="queues.unparked")
 
 
-@router.action("/queues/{queue}/pause")
+@router.action(f"/queues/{AS_QUEUE}/pause")
 async def pause_queue(visit: Visit) -> Response:
     """Start no more jobs of a queue."""
     queue, reason = visit.path["queue"], (await visit.form()).get("reason", "").strip()
     return await visit.act(pause_call(queue, reason), to=PAGE, done="queues.paused", queue=queue)
 
 
-@router.action("/queues/{queue}/resume")
+@router.action(f"/queues/{AS_QUEUE}/resume")
 async def resume_queue(visit: Visit) -> Response:
     """Start its jobs again."""
     queue = visit.path["queue"]
-    call = ApiCall("POST", at("queues", queue, "resume"))
+    call = ApiCall("POST", at_queue(queue, "resume"))
     return await visit.act(call, to=PAGE, done="queues.resumed", queue=queue)
 
 
-@router.action("/queues/{queue}/change")
+@router.action(f"/queues/{AS_QUEUE}/change")
 async def change_queue(visit: Visit) -> Response:
     """Set how many of its jobs run at once, and whether it is served first or last."""
     queue, form = visit.path["queue"], await visit.form()
     set_of_it = {name: form.get(name, "").strip() for name in ("priority", *NUMBERS)}
-    return await visit.act(change_call(queue, set_of_it), to=f"{PAGE}/{queue}", done="queues.changed", queue=queue)
+    back = f"{PAGE}/{quote(queue)}"
+    return await visit.act(change_call(queue, set_of_it), to=back, done="queues.changed", queue=queue)
 
 
-@router.action("/queues/{queue}/delete")
+@router.action(f"/queues/{AS_QUEUE}/delete")
 async def delete_queue(visit: Visit) -> Response:
     """Delete a queue that was made, and is empty."""
     queue = visit.path["queue"]
-    call = ApiCall("DELETE", at("queues", queue))
+    call = ApiCall("DELETE", at_queue(queue))
     return await visit.act(call, to=PAGE, done="queues.deleted", queue=queue)
 
 
@@ -120,12 +125,12 @@ def change_call(queue: str, values: Mapping[str, Any]) -> ApiCall:
     """The call that sets all of a queue."""
     # What is no number is sent as it is: the API says what is wrong.
     numbers = {name: count_in(str(values[name])) or values[name] for name in NUMBERS if values.get(name)}
-    return ApiCall("PUT", at("queues", queue), body={"priority": values.get("priority") or "normal", **numbers})
+    return ApiCall("PUT", at_queue(queue), body={"priority": values.get("priority") or "normal", **numbers})
 
 
 def pause_call(queue: str, reason: str = "") -> ApiCall:
     """The call that pauses a queue."""
-    return ApiCall("POST", at("queues", queue, "pause"), body={"reason": reason} if reason else {})
+    return ApiCall("POST", at_queue(queue, "pause"), body={"reason": reason} if reason else {})
 
 
 def _shown(lanes: list[Found], visit: Visit) -> list[tuple[Found, str, str, troubles.Cure | None]]:

@@ -1,9 +1,9 @@
 -- needs: queues/made queues/making
 -- A worker says how many jobs of each queue it runs at once. Each queue's hash has the sum over the workers that are
 -- alive: from it follows an owner's share. payload: worker, slots {queue → number}, named {queue, …} (that it makes, by
--- serving them by name), max_queues (how many may be made), and owner (who makes them). Answers queues {{name,
--- concurrency, rank}, …} (all of the service; the last two where they are set) and refused {queue, …} (of those named,
--- which are too many).
+-- serving them by name; of an ARQ application its own), max_queues (how many may be made), and owner (who makes them).
+-- Answers queues {{name, concurrency, rank}, …} (all but those of applications; the last two where they are set) and
+-- refused {queue, …} (of those named, which are too many).
 local refused, queues = {}, {}
 for _, queue in ipairs(payload.named or {}) do
   if find_queue_refusal(queue, payload.owner, payload.max_queues) then

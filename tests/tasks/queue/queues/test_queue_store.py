@@ -154,3 +154,25 @@ async def test_one_that_is_paused_stays(redis: ArqRedis, store: QueueStore) -> N
     assert await names(redis) == ["emails"]
     await LaneControls(redis).resume("emails")
     assert await store.expire() == ["emails"]
+
+
+async def test_a_queue_of_an_application_is_made_by_its_worker_and_counts_and_goes_as_others(
+    redis: ArqRedis, store: QueueStore
+) -> None:
+    beat = Script(redis, "run/slots")
+
+    async def serve(queue: str) -> tuple[list[str], list[str]]:
+        rules = {"max_queues": 1, "owner": "system"}
+        answer = await beat({"worker": "w", "slots": {queue: 5}, "named": [queue], **rules})
+        return answer["refused"], [one["name"] for one in answer["queues"]]
+
+    refused, served = await serve("arq/shop:queue")
+    assert (refused, sorted(served)) == ([], ["default", "media", "reports", "webhooks"]), "no pattern means it"
+    assert (await serve("arq/other"))[0] == ["arq/other"]
+    assert await names(redis) == ["arq/shop:queue"]
+    with pytest.raises(Refusal, match="max_jobs in its WorkerSettings"):
+        await make(store, "arq/shop:queue")
+    await redis.zadd(MADE_QUEUES, {"arq/shop:queue": 1})
+    assert await store.expire() == ["arq/shop:queue"]
+    assert await redis.exists(QUEUE + "arq/shop:queue") == 0
+    await redis.delete(QUEUE + "arq/other")  # the beat has it expire

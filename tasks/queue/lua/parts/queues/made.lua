@@ -1,4 +1,5 @@
--- Queues that are made by naming them (tasks/settings/queues.py). Four are always there, and are in no registry.
+-- Queues that are made by naming them (tasks/settings/queues.py), and those of ARQ applications, which their workers
+-- make. Four are always there, and are in no registry.
 
 local function is_always_there(queue)
   return rawget(K.arq_queue, queue) ~= nil
@@ -15,7 +16,10 @@ end
 
 -- The names of all queues but those of ARQ applications.
 local function all_queues()
-  local queues = made_queues()
+  local queues = {}
+  for _, queue in ipairs(made_queues()) do
+    if can_be_made(queue) then queues[#queues + 1] = queue end
+  end
   for queue in pairs(K.arq_queue) do queues[#queues + 1] = queue end
   return queues
 end

@@ -11,6 +11,7 @@ import structlog
 from pydantic import BaseModel, ValidationError
 
 from tasks.destinations.copying import DestinationUnavailable, OutputCopier
+from tasks.history.store import History
 from tasks.kind import JobContext, Kind, Notes, Result, TryAgain
 from tasks.queue.jobs import foreign_job
 from tasks.queue.script import Script
@@ -199,7 +200,9 @@ class Executor:
         return kind
 
     async def _params(self, kind: Kind[Any], job: ClaimedJob) -> BaseModel:
-        text = await with_results(self._resources.redis, job.id, job.params, self._settings.max_params_bytes)
+        redis, settings = self._resources.redis, self._settings
+        find_moved = History(redis, self._resources.storage, settings).find
+        text = await with_results(redis, job.id, job.params, settings.max_params_bytes, find_moved)
         try:
             params: BaseModel = kind.params.model_validate_json(text)
         except ValidationError as error:

@@ -5,7 +5,7 @@ What was put in is not read again for references.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from redis.asyncio import Redis
@@ -17,6 +17,7 @@ from tasks.refusal import Refusal
 
 JOB_KEY: Final = "$job"
 PATH_KEY: Final = "path"
+FindMoved = Callable[[str], Awaitable[Record | None]]
 MAX_REFERENCES: Final = 100
 """References that the params of one job may have."""
 
@@ -60,7 +61,9 @@ def replaced(params: Any, replace: Callable[[ResultReference], Any], field: str 
     return params
 
 
-async def with_results(redis: "Redis[bytes]", job_id: str, params: str, max_bytes: int) -> str:
+async def with_results(
+    redis: "Redis[bytes]", job_id: str, params: str, max_bytes: int, find_moved: FindMoved | None = None
+) -> str:
     """The params of a job that starts, with what it refers to.
 
     Args:
@@ -68,6 +71,7 @@ async def with_results(redis: "Redis[bytes]", job_id: str, params: str, max_byte
         job_id: The job.
         params: Its params as JSON.
         max_bytes: Bytes that they may have then.
+        find_moved: Finds a job whose record has left Redis (`History.find`). Without it such a job is gone.
 
     Returns:
         The same text if its submit did not say `results`.
@@ -75,6 +79,7 @@ async def with_results(redis: "Redis[bytes]", job_id: str, params: str, max_byte
     Raises:
         Refusal: `expired` if a job that it refers to is gone; `invalid_params` if that has nothing at the path, or if
             the params became too large.
+        StorageUnavailable: Such a record is there, but the storage does not answer.
         redis.exceptions.RedisError: Redis does not answer.
     """
     if f'"{JOB_KEY}"' not in params:
@@ -84,7 +89,7 @@ async def with_results(redis: "Redis[bytes]", job_id: str, params: str, max_byte
         return params
     value, ids = json.loads(params), json.loads(allowed)
     wanted = dict.fromkeys(one.job for one in references_of(value) if one.job in ids)
-    outcomes = {one: outcome_of(await _found(redis, one)) for one in wanted}
+    outcomes = {one: outcome_of(await _found(redis, one, find_moved)) for one in wanted}
     text = json.dumps(
         replaced(
             value,
@@ -104,8 +109,10 @@ def outcome_of(record: Record) -> dict[str, Any]:
     return {"id": record.id, "state": record.state, "result": record.result, "files": files, "error": record.error}
 
 
-async def _found(redis: "Redis[bytes]", job_id: str) -> Record:
+async def _found(redis: "Redis[bytes]", job_id: str, find_moved: FindMoved | None) -> Record:
     record = await read(redis, job_id)
+    if record is None and find_moved is not None:
+        record = await find_moved(job_id)
     if record is None:
         raise Refusal("expired", f"Job {job_id!r}, to whose result the params refer, is gone. Submit it again.")
     return record

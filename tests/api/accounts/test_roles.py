@@ -198,6 +198,20 @@ async def test_a_key_opens_the_routes_of_its_scopes_and_no_others(walk: Walk) ->
     assert wrong == []
 
 
+async def test_a_step_of_a_workflow_needs_the_scope_of_its_kind(walk: Walk) -> None:
+    submit = next(one for one in OPERATIONS if one.id == "submit_workflow")
+    params = {
+        "event": ("webhooks", {"type": "a", "data": 1}),
+        "report": ("reports", {"document": {"title": "x"}, "blocks": [{"type": "text", "text": "x"}]}),
+        "thumbnail": ("images", {"upload": "0" * 32}),
+    }
+    for kind, (needed, about) in params.items():
+        body = {"steps": [{"name": "a", "kind": kind, "params": about}]}
+        for scope in ("images", "reports", "webhooks", "jobs:write"):
+            answer = await walk.send(submit, "/v1/workflows", await walk.key(scopes=frozenset({scope})), json=body)
+            assert (answer.status_code == 403) == (scope != needed), (kind, scope, answer.text)
+
+
 async def test_a_read_only_key_changes_nothing(walk: Walk) -> None:
     key = await walk.key(scopes=ALL_SCOPES, read_only=1)
     for one in PROTECTED:

@@ -1,15 +1,21 @@
 """What params refer to of other jobs."""
 
 import json
+from pathlib import Path
 
 import pytest
 from arq.connections import ArqRedis
 
+from tasks.history.store import History
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.redis_keys import JOB
 from tasks.refusal import Refusal
+from tasks.settings import Settings
+from tasks.storage.open import open_storage
 from tasks.workflow.graph import in_order
 from tasks.workflow.references import ResultReference, references_of, with_results
+from tests.support.queue.fake_worker import FakeWorker
+from tests.support.queue.history import let_expire, move
 from tests.support.queue.submissions import submit
 
 RESULT = {"total": 1.5, "rows": [{"name": "Köln"}], "$job": "x", "path": "result"}
@@ -89,3 +95,20 @@ def test_steps_are_ordered_as_they_were_named_but_for_their_needs() -> None:
     assert in_order({"c": ["a"], "b": [], "a": [], "d": ["c", "b"]}) == ["b", "a", "c", "d"]
     with pytest.raises(Refusal, match="in a circle"):
         in_order({"a": ["c"], "b": ["a"], "c": ["b"]})
+
+
+async def test_a_job_whose_record_has_left_redis_is_found(
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, tmp_path: Path
+) -> None:
+    settings = Settings(_env_file=None, history="storage", storage_url=f"file://{tmp_path}/storage")
+    storage = open_storage(settings)
+    first = await submit(enqueuer)
+    later = await submit(enqueuer, after=(first,), results=True, delay_ms=3_600_000)
+    assert await worker.finish(await worker.one(), fields=("result", json.dumps(RESULT)))
+    await let_expire(redis, [first])
+    assert await move(redis, storage, [first]) == 1
+    params = json.dumps({"n": {"$job": first, "path": "result.total"}})
+    find_moved = History(redis, storage, settings).find
+    assert json.loads(await with_results(redis, later, params, MAX_BYTES, find_moved)) == {"n": 1.5}
+    with pytest.raises(Refusal, match="is gone"):
+        await with_results(redis, later, params, MAX_BYTES)

@@ -82,7 +82,7 @@ local function check()
     if over then return over end
   end
   if payload.full and not is_upkeep then return { answer = 'redis_full' } end
-  if payload.new_queue then
+  if payload.new_queue and not replaced then
     load_seldom()
     local no_queue = find_queue_refusal(jobs[1].queue, owner, payload.new_queue.most, payload.new_queue.own)
     if no_queue then return no_queue end
@@ -111,7 +111,7 @@ if refused then
 end
 if is_upkeep then write_when_full() end
 spend()
-if payload.new_queue then use_queue(jobs[1].queue, owner) end
+if payload.new_queue and not replaced then use_queue(jobs[1].queue, owner) end
 if payload.upload_token then use_token(payload.upload_token, payload.token_upload) end
 if batch then
   batch.owner = owner

@@ -10,6 +10,7 @@ from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.jobs.submission import Submitted
 from tasks.queue.jobs.uniqueness import UNIQUE, UNIQUE_MS
+from tasks.queue.queues.queue_keys import MADE_QUEUES
 from tasks.queue.records.packer import Packer
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import BLOB, JOB, JOBS, UNNEEDED
@@ -228,3 +229,11 @@ async def test_the_keys_agree_after_each_way_to_end(
     for verb in ("succeeded", "failed", "retrying", "handed_back"):
         assert await worker.finish((await worker.claim(1)).jobs[0], verb)
         assert await wrong_unique_keys(redis, ids) == []
+
+
+async def test_what_takes_the_place_of_a_waiting_job_makes_no_queue(redis: ArqRedis, enqueuer: Enqueuer) -> None:
+    """The job stays in its own."""
+    first = await submit(enqueuer, unique=unique(on_conflict="replace"))
+    found = await met(enqueuer, unique=unique(on_conflict="replace"), queue="emails", params={"n": 2})
+    assert (found.met, (await record_of(redis, first)).queue) == ("replaced", "default")
+    assert await redis.zcard(MADE_QUEUES) == 0

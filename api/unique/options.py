@@ -119,19 +119,19 @@ class UniqueFields(BaseModel):
 
 
 UniqueAsText = Annotated[
-    str | None,
+    Annotated[str, Field(max_length=MAX_TEXT_CHARS)] | None,
     BeforeValidator(_as_text, json_schema_input_type=UniqueOption | str | None),
-    Field(max_length=MAX_TEXT_CHARS, description=UNIQUE_TEXT),
+    Field(description=UNIQUE_TEXT),
 ]
 DebounceAsText = Annotated[
-    str | None,
+    Annotated[str, Field(max_length=MAX_TEXT_CHARS)] | None,
     BeforeValidator(_as_text, json_schema_input_type=DebounceOption | str | None),
-    Field(max_length=MAX_TEXT_CHARS, description=DEBOUNCE_TEXT),
+    Field(description=DEBOUNCE_TEXT),
 ]
 ThrottleAsText = Annotated[
-    str | None,
+    Annotated[str, Field(max_length=MAX_TEXT_CHARS)] | None,
     BeforeValidator(_as_text, json_schema_input_type=ThrottleOption | str | None),
-    Field(max_length=MAX_TEXT_CHARS, description=THROTTLE_TEXT),
+    Field(description=THROTTLE_TEXT),
 ]
 """In a JSON body whose other options are those of a query."""
 

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from arq.connections import ArqRedis
 
+from api.jobs.submit import JobRequest
 from tasks.catalogue import load_kinds
 from tasks.queue.records.list import read
 from tasks.queue.redis_keys import JOB
@@ -134,3 +135,9 @@ async def test_it_is_the_callers(alice: httpx.AsyncClient, bob: httpx.AsyncClien
     assert record is not None
     assert record.owner == "alice"
     assert (await bob.get(f"/v1/jobs/{job_id}")).status_code == 404
+
+
+@pytest.mark.parametrize("name", [name for name, field in JobRequest.model_fields.items() if field.default is None])
+async def test_null_is_the_same_as_leaving_a_field_out(alice: httpx.AsyncClient, name: str) -> None:
+    answer = await alice.post("/v1/jobs", json={**ADA, name: None})
+    assert answer.status_code == 202, answer.text

@@ -4,6 +4,8 @@
   it, for a retry. The retry gives it back to ARQ's key; it expires with the job, or the job's owner deletes it.
 - `pressroom:functions:<queue of ARQ>`, a zset function → last beat (ms): the functions that workers of applications
   have, or had in the last APPLICATION_MS. Each beat trims it; it expires.
+- `pressroom:function-kinds`, a set: the functions that metrics count by name, the first MAX_FUNCTION_KINDS that workers
+  have announced. The others, and what no worker has, are counted together. It stays, as the counts do.
 - `pressroom:arq-worker:<health check key of ARQ>`, a string: ARQ's own worker has lately written there. It expires.
 - `pressroom:reading:<id>`, a string: how often workers have begun to open the body of a job of ARQ's client, and not
   come to the end of it. Who has opened it deletes it; it expires.
@@ -17,6 +19,8 @@ from tasks.queue.redis_keys import APPLICATION, DAY_MS, ROOT, SECOND_MS, arq_que
 
 ARQ_BODY: Final = ROOT + "arq-body:"
 FUNCTIONS: Final = ROOT + "functions:"
+FUNCTION_KINDS: Final = ROOT + "function-kinds"
+MAX_FUNCTION_KINDS: Final = 100
 ARQ_WORKER: Final = ROOT + "arq-worker:"
 READING: Final = ROOT + "reading:"
 READING_MS: Final = 600 * SECOND_MS
@@ -28,6 +32,8 @@ APPLICATION_MS: Final = 30 * DAY_MS
 APPLICATION_CONSTANTS: Final[dict[str, object]] = {
     "kept_body": ARQ_BODY,
     "functions": FUNCTIONS,
+    "function_kinds": FUNCTION_KINDS,
+    "max_function_kinds": MAX_FUNCTION_KINDS,
     "arq_worker": ARQ_WORKER,
     "arq_worker_ms": ARQ_WORKER_MS,
     "application_ms": APPLICATION_MS,

@@ -13,6 +13,7 @@ from arq.constants import abort_jobs_ss, job_key_prefix
 from api.operations.prometheus import COUNTED
 from tasks.maintenance.alerts import NAMES as ALERT_NAMES
 from tasks.queue.account_keys import API_KEY, API_KEYS, OWNER, OWNERS, STORED, SUSPENDED
+from tasks.queue.application_keys import FUNCTION_KINDS
 from tasks.queue.lanes.stats import LIVE
 from tasks.queue.queues.queue_keys import MADE_QUEUES
 from tasks.queue.records.record import State
@@ -92,6 +93,7 @@ class KeyRules:
             RUNS: self._runs,
             QUEUE: self._queue,
             MADE_QUEUES: _nothing,
+            FUNCTION_KINDS: _nothing,
             TURNS: self._turns,
             SERVICE_TURNS: self._turns,
             FULL: self._full,

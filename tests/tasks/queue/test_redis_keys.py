@@ -85,6 +85,7 @@ NAMES = {
     "WATCHED": "watched",
     "ARQ_BODY": "arq-body:",
     "FUNCTIONS": "functions:",
+    "FUNCTION_KINDS": "function-kinds",
     "ARQ_WORKER": "arq-worker:",
     "READING": "reading:",
     "MADE_QUEUES": "queues",

@@ -49,7 +49,8 @@ async def test_jobs_are_seen_in_the_api_the_console_and_the_metrics(customer: Ar
     assert (whole["queue"], whole["result"]) == (f"arq/{QUEUE}", {"value": 3})
     assert (waiting["state"], waiting["kind"]) == ("queued", "bookbinding")
     assert [one["reason"] for one in waiting["waiting_for"]] == ["no_worker"]
-    assert 'kind="other"' in metrics
+    assert 'pressroom_jobs_ended_total{kind="add",state="succeeded"}' in metrics
+    assert 'kind="bookbinding"' not in metrics, "no worker has announced it"
     assert page.status_code == 200
     assert "half leather" in page.text
     assert [one.status_code for one in pages] == [200] * 3

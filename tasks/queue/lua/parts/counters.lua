@@ -7,7 +7,7 @@ local LIVE = { scheduled = true, queued = true, running = true, retrying = true 
 -- ended_jobs: queue → state → jobs that ended. Nested tables, since joined names would cost more than all the rest.
 -- ended_ids: those jobs, whose records are to be packed later.
 -- usages: owner → field of its usage of this day → how much more.
-local counts, moves, ended_jobs, ended_ids, labels, usages = {}, {}, {}, {}, {}, {}
+local counts, moves, ended_jobs, ended_ids, labels, foreign_labels, usages = {}, {}, {}, {}, {}, {}, {}
 
 -- which: what tells the counts of one kind apart, or ''.
 local function count(what, kind, which, by)
@@ -34,9 +34,15 @@ local function label(text)
   return known
 end
 
--- The kind of a foreign job may be any text: all that Pressroom does not know are counted as one.
+-- The kind of a foreign job may be any text: all but functions that workers have announced (run/beat.lua) are counted
+-- as one. That of a function that is called as a kind of Pressroom has `function:` before it.
 local function label_of(kind, job_indexes)
-  return string.find(job_indexes, '*/_foreign', 1, true) and 'other' or label(kind)
+  if not string.find(job_indexes, '*/_foreign', 1, true) then return label(kind) end
+  if not foreign_labels[kind] then
+    local name = string.match(kind, '^function:(.*)$') or kind
+    foreign_labels[kind] = redis.call('SISMEMBER', K.function_kinds, name) == 1 and kind or 'other'
+  end
+  return foreign_labels[kind]
 end
 
 -- Counts a time in milliseconds in the first bucket that holds it.

@@ -12,7 +12,14 @@ for _, key in ipairs(payload.checks) do
 end
 if payload.functions then
   local key = payload.functions.key
-  for _, name in ipairs(payload.functions.names) do redis.call('ZADD', key, payload.at, name) end
+  for _, name in ipairs(payload.functions.names) do
+    redis.call('ZADD', key, payload.at, name)
+    -- Metrics have it as a label: clients may name any function, but workers name those that there are.
+    local can_be_counted = #name <= 60 and string.find(name, '^[%w_.:-]+$')
+    if can_be_counted and redis.call('SCARD', K.function_kinds) < K.max_function_kinds then
+      redis.call('SADD', K.function_kinds, name)
+    end
+  end
   redis.call('ZREMRANGEBYSCORE', key, '-inf', payload.at - K.application_ms)
   redis.call('PEXPIRE', key, K.application_ms)
   -- There may be any number of such queues. The facts about one expire after its last worker has gone.

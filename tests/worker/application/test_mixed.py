@@ -147,6 +147,7 @@ async def test_arqs_worker_that_has_read_that_a_job_is_due_does_not_begin_it_onc
 ) -> None:
     functions, queue, running = served(redis, settings), f"arq/{NAME}", in_progress_key_prefix + "one"
     await redis.enqueue_job("add", 1, 2, _job_id="one", _queue_name=NAME)
+    await redis.zadd(NAME, {"one": 1})  # ARQ's client rounds the time, maybe up
     # As `Worker.start_jobs` of ARQ.
     async with redis.pipeline(transaction=True) as arqs:
         await arqs.watch(running)
@@ -160,6 +161,25 @@ async def test_arqs_worker_that_has_read_that_a_job_is_due_does_not_begin_it_onc
     await functions.adopt("one", queue, pickle.dumps(GOOD), score=int(found["score"]))
     job = await worker.one(functions=functions.rules["functions"], **{queue: 1})
     assert await worker.finish(job)
+    await redis.delete(NAME, QUEUE_HASH + queue, WAKE + queue)
+
+
+async def test_a_job_that_arqs_worker_tries_in_place_of_ours_keeps_its_time(
+    redis: ArqRedis, settings: Settings, worker: FakeWorker
+) -> None:
+    functions, queue, running = served(redis, settings), f"arq/{NAME}", in_progress_key_prefix + "one"
+    names = functions.rules["functions"]
+    await redis.enqueue_job("add", 1, 2, _job_id="one", _queue_name=NAME)
+    await redis.zadd(NAME, {"one": 1})  # ARQ's client rounds the time, maybe up
+    (found,) = (await worker.claim({queue: 1}, functions=names)).foreign_jobs
+    await functions.adopt("one", queue, pickle.dumps(GOOD), score=int(found["score"]))
+    await worker.finish((await worker.claim({queue: 1}, functions=names)).jobs[0], "retrying", delay_ms=0)
+    due = await redis.zscore(NAME, "one")
+    await redis.set(running, b"1", px=60_000)
+    assert (await worker.claim({queue: 1}, functions=names)).ids == []
+    assert await redis.zscore(NAME, "one") == due, "ARQ's worker adds to it what a Retry waits"
+    await redis.delete(running)
+    assert await worker.finish(await worker.one(functions=names, **{queue: 1}))
     await redis.delete(NAME, QUEUE_HASH + queue, WAKE + queue)
 
 

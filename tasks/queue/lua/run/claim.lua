@@ -79,7 +79,8 @@ local function handle_timer(id, queue, patience)
   local elsewhere = redis.call('PTTL', K.arq_running .. id)
   local job = read(id)
   local is_foreign = not job or is_reused(job)
-  if not job and elsewhere > 0 or is_foreign and payload.left and payload.left[id] then
+  local tried_elsewhere = elsewhere > 0 and (not job or job.arq and LIVE[job.state] and job.state ~= 'running')
+  if tried_elsewhere or is_foreign and payload.left and payload.left[id] then
     -- Its own time stays as it is: ARQ's worker counts from it when it tries the job again.
     if elsewhere > 0 and elsewhere < (wait_ms or elsewhere + 1) then wait_ms = elsewhere end
     return true
@@ -97,7 +98,7 @@ local function handle_timer(id, queue, patience)
   elseif job.state == 'running' then
     if now < patience then redis.call('ZADD', timers, patience, id) else take_back(job) end
   elseif LIVE[job.state] then
-    if job.arq and elsewhere <= 0 then keep_from_arq(id) end
+    if job.arq then keep_from_arq(id) end
     handle_waiting(job, is_cancelled(id))
   elseif run_if_freed(job) then
     return

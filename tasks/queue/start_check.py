@@ -65,6 +65,7 @@ COMMANDS: Final = (
     "PUBSUB NUMSUB {channel}",
     "RPUSH {key} v",
     "SADD {key} v",
+    "SCARD {key}",
     "SCAN 0 COUNT 1",
     "SCRIPT LOAD {script}",
     "SET {key} 0 XX KEEPTTL",

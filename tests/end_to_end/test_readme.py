@@ -180,7 +180,8 @@ def test_the_demo_shows_the_whole_path_and_checks_it(tmp_path: Path) -> None:
     for seen in ("image/heic, 1200 × 800", "image/png, 600 × 180, transparent", "image/gif, 320 × 214, 24 frames"):
         assert seen in done.stdout
     assert "Example Phone 7" in done.stdout
-    assert done.stdout.count("its signature verified") == 5
+    assert done.stdout.count("its signature verified") == 6
+    assert "album.done, its signature verified" in done.stdout
     assert "verified, answered 503" in done.stdout
     assert "verified, answered 204" in done.stdout
     assert "succeeded with 2 attempts" in done.stdout

@@ -46,6 +46,7 @@ REASONS: Final = {
     r"seconds from now": "The time by which a job may be put off is a setting.",
     r"not after now and not after": "And a deadline is after the time of the request.",
     r"for a job of kind": "Each kind has its own limits.",
+    r"^Upload '.*' was not found or has expired": "Beside another fault it is one of several.",
     r"^steps\b": "A step is what the endpoint of its kind takes, and steps name each other.",
     r"^blocks: .*nested": "A schema does not count how deep blocks are nested.",
     r"needs either (upload|rows)|needs columns|two columns have": "Which fields go together depends on their values.",

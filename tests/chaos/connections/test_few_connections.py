@@ -17,6 +17,7 @@ from tools.servers import Valkey
 PLACES = 20
 AT_ONCE, REPORTS = 40, 160
 START_S = 60.0
+REPORTS_S = 150.0
 
 
 @pytest.fixture
@@ -71,5 +72,11 @@ async def test_a_plan_with_20_connections_serves_two_web_processes_and_a_worker(
             async with slots:
                 return await report(client, number)
 
-        ends = Counter(await asyncio.gather(*(one(number) for number in range(REPORTS))))
+        try:
+            async with asyncio.timeout(REPORTS_S):
+                ends = Counter(await asyncio.gather(*(one(number) for number in range(REPORTS))))
+        except TimeoutError as late:
+            about = (await client.get("/v1/queues")).text, (await client.get("/readyz")).text
+            logs = [(tmp_path / f"{name}.log").read_text()[-3_000:] for name in ("worker", "web")]
+            raise AssertionError("\n".join([f"not all within {REPORTS_S:g} s", *about, *logs])) from late
         assert ends == {(200, "succeeded"): REPORTS}

@@ -197,7 +197,7 @@ def check_params(kind: Kind[Any], params: dict[str, Any], after: Collection[str]
         raise Refusal("invalid_request", message, field="results", limit=MAX_REFERENCES)
     for one in references:
         if one.job not in after:
-            message = f"{one.field}: Job {one.job!r} is none of those in 'after'. Add it there."
+            message = f"{one.field}: Job {one.job!r} is not in 'after'. Add it there."
             raise Refusal("invalid_request", message, field=one.field)
     extra = None if "extra" in kind.params.model_config else "forbid"
     try:

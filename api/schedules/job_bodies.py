@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,6 +13,7 @@ from api.http.checks import Checks
 from api.http.json_body import parse
 from api.reports import specs
 from api.webhooks import events
+from tasks.accounts.scopes import KIND_SCOPES
 from tasks.queue.jobs.submission import Submission
 from tasks.queue.records.record import new_id
 from tasks.refusal import Refusal
@@ -25,8 +26,6 @@ from tasks.webhook.events import CHANNEL, CHANNEL_CHARS, TYPE, TYPE_CHARS
 MAX_REST_BYTES = 64 * 1024
 """What a body may have besides its job."""
 MAX_KIND_BYTES = 100
-SCOPES: Final = {"report": "reports", "event": "webhooks"}
-"""kind of job → the scope that its own endpoint needs, and so a schedule of such jobs."""
 
 
 class ReportJob(Spec):
@@ -130,8 +129,8 @@ def check_scope_of(caller: Caller, kind: str) -> None:
     Raises:
         Refusal: `forbidden`.
     """
-    if kind in SCOPES:
-        check_scopes(caller.access, (SCOPES[kind],))
+    if kind in KIND_SCOPES:
+        check_scopes(caller.access, (KIND_SCOPES[kind],))
 
 
 async def submission_of(caller: Caller, job: PreparedSpec | Submission) -> Submission:

@@ -33,7 +33,7 @@ from tasks.workflow.graph import in_order
 router = APIRouter(prefix="/v1/workflows", tags=["workflows"])
 
 MAX_BODY_BYTES = MiB
-"""Bytes that a request may have, its steps included. A larger report spec is uploaded as a file of its own."""
+"""Bytes that a request may have, its steps included. A larger report is submitted by itself, with `after`."""
 RETRY_AT_ONCE = CANCEL_AT_ONCE
 ALBUM = {
     "name": "album 7",
@@ -56,7 +56,7 @@ ALBUM = {
         {
             "name": "alarm",
             "kind": "event",
-            "needs": ["thumbs", "sheet"],
+            "needs": ["sheet"],
             "run_if": "failure",
             "params": {"type": "album.failed", "data": {"album": 7}},
         },
@@ -87,7 +87,7 @@ WorkflowId = Annotated[str, Path(description="The workflow's id, from `POST /v1/
     },
     openapi_extra={"parameters": [IDEMPOTENCY_KEY, *OPTION_HEADERS]}
     | documented_body(
-        WorkflowRequest, album=("Thumbnails, a contact sheet of them, and an event if one of both fails", ALBUM)
+        WorkflowRequest, album=("Thumbnails, a contact sheet of them, and an event if that does not succeed", ALBUM)
     ),
 )
 @requires("jobs:write", "images", "reports", "webhooks")
@@ -103,10 +103,11 @@ async def submit_workflow(request: Request) -> Response:
     requested, params = split_steps(text, checks)
     if requested is not None:
         checks.run(lambda: requested.add_to(options, caller))
+    order = None
     if requested is not None and not checks.faults:
-        checks.run(lambda: in_order({step.name: step.needs for step in requested.steps}))
+        order = checks.run(lambda: in_order({step.name: step.needs for step in requested.steps}))
     checks.done()
-    assert requested is not None  # noqa: S101 - else the checks have failed
+    assert requested is not None and order is not None  # noqa: S101, PT018 - else the checks have failed
     ids = {step.name: new_id() for step in requested.steps}
     common: RequestedOptions = {"tags": options.get("tags", ()), "metadata": options.get("metadata")}
     jobs, made = StepJobs(caller, ids), {}
@@ -115,7 +116,6 @@ async def submit_workflow(request: Request) -> Response:
             submission = await jobs.submission_of(step, params[place], common)
             made[step.name] = replace(submission, job_id=ids[step.name])
     checks.done()
-    order = in_order({step.name: step.needs for step in requested.steps})
     named = {step.name: step for step in requested.steps}
     steps = [
         {"name": name, "kind": named[name].kind, "job": ids[name], "needs": named[name].needs}

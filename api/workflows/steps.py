@@ -18,18 +18,18 @@ from api.jobs.submit import check_params, submittable
 from api.reports import specs
 from api.webhooks import events
 from api.workflows.requests import StepRequest
+from tasks.accounts.scopes import JOBS_WRITE, KIND_SCOPES
 from tasks.queue.jobs.submission import Submission
 from tasks.refusal import Refusal
 from tasks.report.kind import REPORT
 from tasks.thumbnail.kind import THUMBNAIL
+from tasks.validation import nested
 from tasks.webhook.kind import EVENT
 from tasks.workflow.references import JOB_KEY, PATH_KEY
 
 STEP_KEY: Final = "$step"
 _STEP = re.compile(rb'\{\s*"\$step"\s*:\s*"([A-Za-z0-9_-]{1,60})"\s*\}')
 """A step that stands for the id of its job. Within a text of JSON its quotes would be written in another way."""
-SCOPES: Final = {THUMBNAIL.name: "images", REPORT.name: "reports", EVENT.name: "webhooks"}
-"""kind of job → the scope that its own endpoint needs; any other needs that of `POST /v1/jobs`."""
 
 
 class StepJobs:
@@ -56,7 +56,7 @@ class StepJobs:
             Refusal: As the endpoint of its kind, on a field of the params or on `kind`; `forbidden` without the scope
                 that such a job needs.
         """
-        check_scopes(self._caller.access, (SCOPES.get(step.kind, "jobs:write"),))
+        check_scopes(self._caller.access, (KIND_SCOPES.get(step.kind, JOBS_WRITE),))
         text = self._with_ids(written, step)
         options = {
             **options,
@@ -70,27 +70,29 @@ class StepJobs:
         if step.results or b'"%b"' % STEP_KEY.encode() in text:
             message = f"results: A step of kind {step.kind!r} takes no results. Leave out 'results' and 'path'."
             raise Refusal("invalid_request", message, field="results")
-        checks = Checks()
-        with checks.collect(inside="params"):
+        try:
             submission = await examine(text, options)
-            # One script writes all steps, and looks for the holder of one key at most.
-            if submission.unique is not None:
-                option = submission.unique.option
-                message = f"{option}: A step of a workflow takes no unique key. Leave it out, or submit the job alone."
-                raise Refusal("invalid_request", message, field=option)
-            return submission
-        checks.done()
-        raise AssertionError("the checks had no fault")
+        except Refusal as refusal:
+            raise nested(refusal, "params") from None
+        # One script writes all steps, and looks for the holder of one key at most.
+        if submission.unique is not None:
+            field = f"params.{submission.unique.option}"
+            message = f"{field}: A step of a workflow takes no unique key. Leave it out, or submit the job alone."
+            raise Refusal("invalid_request", message, field=field)
+        return submission
 
     def _with_ids(self, written: bytes, step: StepRequest) -> bytes:
         def id_of(found: "re.Match[bytes]") -> bytes:
-            name = found[1].decode()
-            if name not in step.needs:
-                message = f"params: {name!r} is none of the steps in 'needs'. Add it there."
-                raise Refusal("invalid_request", message, field="params")
-            return b'"%b"' % self._ids[name].encode()
+            return b'"%b"' % self._id_of(found[1].decode(), step).encode()
 
         return _STEP.sub(id_of, written)
+
+    def _id_of(self, name: str, step: StepRequest) -> str:
+        """The id of a step that another refers to. Raises: Refusal `invalid_request`."""
+        if name not in step.needs:
+            message = f"params: The step {name!r} is not in 'needs'. Add it there."
+            raise Refusal("invalid_request", message, field="params")
+        return self._ids[name]
 
     async def _picture(self, text: bytes, options: RequestedOptions) -> Submission:
         checks = Checks()
@@ -146,11 +148,7 @@ class StepJobs:
         if not isinstance(params, dict):
             return params
         if params.keys() == {STEP_KEY, PATH_KEY} and all(isinstance(one, str) for one in params.values()):
-            name = params[STEP_KEY]
-            if name not in step.needs:
-                message = f"params: {name!r} is none of the steps in 'needs'. Add it there."
-                raise Refusal("invalid_request", message, field="params")
-            return {JOB_KEY: self._ids[name], PATH_KEY: params[PATH_KEY]}
+            return {JOB_KEY: self._id_of(params[STEP_KEY], step), PATH_KEY: params[PATH_KEY]}
         return {name: self._with_references(one, step) for name, one in params.items()}
 
 

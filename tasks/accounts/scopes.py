@@ -16,6 +16,10 @@ SCOPES: Final[dict[str, str]] = {
 }
 """scope -> what a key with it may do. A route names the scope that it needs (`api.http.access.scopes`)."""
 
+JOBS_WRITE: Final = "jobs:write"
+KIND_SCOPES: Final = {"thumbnail": "images", "report": "reports", "event": "webhooks"}
+"""kind of job → the scope that its own endpoint needs, and so what submits such jobs; other kinds need JOBS_WRITE."""
+
 ALL_SCOPES: Final = frozenset(SCOPES)
 OWN_SCOPES: Final = ALL_SCOPES - {ADMIN}
 """All that an owner may do with what is its own."""

@@ -13,7 +13,7 @@ local function find_conflict(owner)
   return { answer = 'conflict', id = id, state = state }
 end
 
--- What a submit says of a job besides its params, blobs and tags: none of the former's is left.
+-- What a submit says of a job besides its params, blobs and tags. The new submit's takes the place of all of it.
 local SAID = { 'name', 'request_id', 'address', 'notify', 'metadata', 'urls', 'destination', 'viewer', 'minter', 'tags',
   'traceparent', 'tracestate', 'keep_ms', 'keep', 'unique', 'unique_as', 'blobs', 'tries', 'postponed', 'timeout_s',
   'max_tries' }
